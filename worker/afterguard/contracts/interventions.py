@@ -1,0 +1,41 @@
+"""The intervention: what the platform is asked to do about one event."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from afterguard.contracts.words import Action, Degraded, Outcome, Severity
+
+
+class Intervention(BaseModel):
+    """One decision on one event. Carries no rationale: that stays in the audit topic."""
+
+    model_config = ConfigDict(extra="ignore", title="Intervention")
+
+    intervention_id: UUID = Field(description="Idempotency key: act once per id.")
+    revision: int = Field(default=0, ge=0)
+    verdict_ids: list[UUID]
+    event_id: str
+    conversation_id: str
+    tenant: str | None = None
+    channel_id: str | None = None
+    author_id: str
+    topic: str
+    partition: int
+    offset: int
+    target: JsonValue = None
+    action: Action
+    outcome: Outcome = Field(description="Of the verdict that decided the action.")
+    severity: Severity | None = None
+    needs_review: bool = Field(description="Whether any verdict asked for a person.")
+    reason_code: str = Field(description="May be shown: the category, or why nobody could judge.")
+    rule_ids: list[str] = Field(default=[], description="May be shown to the person concerned.")
+    policy_ids: list[str] = []
+    expires_at: AwareDatetime | None = None
+    supersedes: UUID | None = None
+    retracts: UUID | None = None
+    appeal_id: str | None = None
+    shadow: bool = False
+    degraded: list[Degraded] = []
+    decided_at: AwareDatetime
+    event_to_intervention_ms: float = Field(ge=0)

@@ -1,0 +1,77 @@
+"""A policy as data; its document form is read by `afterguard.policy`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from afterguard.contracts.words import Action, Effort, Kind, Lane, Role, Severity
+
+PolicyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
+RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}[0-9]$")]
+
+
+class Stage(StrEnum):
+    """Whether verdicts of this policy are acted upon."""
+
+    SHADOW = "shadow"
+    ACTIVE = "active"
+
+
+class Rule(BaseModel):
+    """One rule that a verdict may cite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: RuleId
+    title: str = Field(min_length=3, max_length=120)
+    severity: Severity
+    action: Action
+    category: str | None = Field(
+        default=None, description="Reported category; the policy's id when absent."
+    )
+
+
+class AppliesTo(BaseModel):
+    """Which events a policy judges. An empty list means: all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kinds: tuple[Kind, ...] = ()
+    roles: tuple[Role, ...] = ()
+    tenants: tuple[str, ...] = Field(default=(), description="Shell patterns, such as `game-*`.")
+    channels: tuple[str, ...] = Field(default=(), description="Shell patterns, such as `lobby-*`.")
+    languages: tuple[str, ...] = Field(
+        default=(), description="Primary language tags; an event without a language matches."
+    )
+
+
+class Policy(BaseModel):
+    """A written policy, ready to be judged under."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: PolicyId
+    title: str = Field(min_length=3, max_length=120)
+    owner: str = Field(min_length=1)
+    rules: tuple[Rule, ...] = Field(min_length=1, max_length=40)
+    applies_to: AppliesTo = AppliesTo()
+    effort: Effort = Effort.LOW
+    threshold: float = Field(
+        default=0.5, gt=0, lt=1, description="P(violation) from which it is a violation."
+    )
+    uncertain: tuple[float, float] | None = Field(
+        default=None, description="Scores inside this band go to a person."
+    )
+    fallback_action: Action = Field(
+        default=Action.ESCALATE,
+        description="For a violation that cites no rule of this policy.",
+    )
+    stage: Stage = Stage.ACTIVE
+    lane: Lane | None = Field(default=None, description="Overrides the lane of the event.")
+    body: str = Field(description="What the model reads: instruction, definitions, criteria, ...")
+    version: str = Field(description="First 16 hex digits of the normalised document's SHA-256.")
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """The rule of that id, or None when the policy has no such rule."""
+        return next((rule for rule in self.rules if rule.id == rule_id), None)

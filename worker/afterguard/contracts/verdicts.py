@@ -1,0 +1,69 @@
+"""The verdict on one event under one policy, and its audit record."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from afterguard.contracts.words import Action, Degraded, Effort, Outcome, Reason, Severity
+
+
+class Timings(BaseModel):
+    """Where the time went."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    received_at: AwareDatetime = Field(description="When the worker took the record.")
+    published_at: AwareDatetime = Field(description="When the verdict was handed to the broker.")
+    queued_ms: float = Field(ge=0, description="From received to the first engine request.")
+    judging_ms: float = Field(ge=0, description="In the engine, retries included.")
+    event_to_publish_ms: float = Field(
+        ge=0, description="From `occurred_at` to `published_at`; 0 when the event's clock is ahead."
+    )
+
+
+class Verdict(BaseModel):
+    """What was found, by which policy version and model, and how."""
+
+    model_config = ConfigDict(extra="ignore", title="Verdict")
+
+    verdict_id: UUID
+    event_id: str
+    conversation_id: str
+    tenant: str | None = None
+    topic: str
+    partition: int
+    offset: int
+    policy_id: str | None = Field(description="None when no policy applied to the event.")
+    policy_version: str | None
+    outcome: Outcome
+    reason: Reason | None = None
+    category: str | None = None
+    rule_ids: list[str] = []
+    unknown_rules: list[str] = Field(
+        default=[], description="Cited by the model, but no rules of this policy."
+    )
+    severity: Severity | None = None
+    action: Action = Action.NONE
+    score: float | None = Field(default=None, ge=0, le=1, description="P(violation).")
+    score_calibrated: bool = False
+    effort: Effort | None = None
+    stages: list[str] = Field(default=[], description="Path: cache, low, high, ...")
+    engine: str | None = None
+    model: str | None = None
+    prompt_tokens: int = Field(default=0, ge=0)
+    cached_prompt_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    attempts: int = Field(default=0, ge=0)
+    shadow: bool = False
+    degraded: list[Degraded] = []
+    timings: Timings
+
+
+class AuditRecord(Verdict):
+    """A verdict with what only auditors may read."""
+
+    model_config = ConfigDict(extra="ignore", title="AuditRecord")
+
+    rationale: str | None = Field(default=None, description="The model's reasoning.")
+    answer: str | None = Field(default=None, description="The model's final answer, as given.")
+    cut: list[str] = Field(default=[], description="Fields shortened to fit the record limit.")

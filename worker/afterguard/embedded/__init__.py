@@ -1,0 +1,1 @@
+"""What a machine without Kafka, Redis and a model hub needs for a demo or a test."""

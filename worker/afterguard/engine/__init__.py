@@ -1,0 +1,1 @@
+"""The judges: vLLM embedded, any OpenAI-compatible server, and a null engine for overhead."""

@@ -1,0 +1,1 @@
+"""How a policy and a hostile content become prompt tokens."""

@@ -1,0 +1,145 @@
+"""What the flow asks of the world: the Protocols that the adapters implement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.policies import Policy
+from afterguard.contracts.words import Effort
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRequest:
+    """One content to be judged under one policy.
+
+    Attributes:
+        request_id: Unique among requests in flight; written to the engine's own logs.
+        policy: The policy; its body comes first in the prompt, so that it is prefilled once.
+        content: What the model reads after the policy: our header line and the hostile text.
+        effort: How long the model may reason.
+        priority: Lower is served sooner; ties by arrival.
+        trace_headers: W3C trace context to hand to the engine.
+    """
+
+    request_id: str
+    policy: Policy
+    content: str
+    effort: Effort
+    priority: int = 0
+    trace_headers: dict[str, str] = field(default_factory=dict)
+
+
+class JudgementStatus(StrEnum):
+    """How far the model came. Only `answered` may become a verdict on the content."""
+
+    ANSWERED = "answered"
+    REASONING_CUT = "reasoning_cut"
+    CONTENT_TOO_LONG = "content_too_long"
+    UNPARSEABLE = "unparseable"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the engine made of one request.
+
+    Attributes:
+        status: How far the model came.
+        violation: The model's label; None unless `answered`.
+        rule_ids: Cited rules, exactly as the model wrote them, unchecked.
+        rationale: The model's reasoning. For auditors only.
+        answer: The model's final answer, as written. For auditors only.
+        score: P(violation) from the label token's log-probabilities; None when unavailable.
+        prompt_tokens: Tokens of the prompt.
+        cached_prompt_tokens: How many of them came from the prefix cache.
+        output_tokens: Tokens that the model wrote.
+    """
+
+    status: JudgementStatus
+    violation: bool | None = None
+    rule_ids: tuple[str, ...] = ()
+    rationale: str = ""
+    answer: str = ""
+    score: float | None = None
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Judge(Protocol):
+    """A model that reads content under a policy.
+
+    Cancelling a call aborts its request in the engine.
+    """
+
+    @property
+    def engine(self) -> str:
+        """Name of the implementation: `vllm`, `openai` or `null`."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Id of the model, as written into verdicts and cache keys."""
+        ...
+
+    async def start(self) -> None:
+        """Make the engine ready. May take minutes; must not block the event loop.
+
+        Raises:
+            EngineUnavailable: It cannot be started; the message says what to do.
+        """
+        ...
+
+    async def judge(self, request: JudgeRequest) -> Judgement:
+        """Judge one request.
+
+        Raises:
+            EngineBusy: The queue is full; try again later.
+            EngineFault: This request failed; it may be tried again.
+            RequestRefused: The engine will never take this request.
+            EngineDead: The engine died; nothing in flight may be settled.
+        """
+        ...
+
+    async def healthy(self) -> bool:
+        """Whether the engine answers now. Never raises; takes seconds at most."""
+        ...
+
+    async def stop(self) -> None:
+        """Abort what is in flight and release the engine. May be called more than once."""
+        ...
+
+
+class VerdictCache(Protocol):
+    """Judgements already made, by key. Never in the way: a fault is a miss, marked as away."""
+
+    @property
+    def away(self) -> bool:
+        """Whether the store did not answer the last time it was asked."""
+        ...
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value for each key, in order; None for a miss. Never raises."""
+        ...
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep a value for the configured time. Returns at once; losing it is no fault."""
+        ...
+
+
+class SeenEvents(Protocol):
+    """Which events were judged and published already. Never in the way, like the cache."""
+
+    @property
+    def away(self) -> bool:
+        """Whether the store did not answer the last time it was asked."""
+        ...
+
+    async def first_seen(self, keys: Sequence[str]) -> list[Coordinates | None]:
+        """Where each key was first judged; None when it was not. Never raises."""
+        ...
+
+    def mark(self, key: str, origin: Coordinates) -> None:
+        """Remember that this key was judged and published. Returns at once."""
+        ...

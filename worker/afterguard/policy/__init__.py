@@ -1,0 +1,1 @@
+"""Policies as documents: reading, linting, the parts of a prompt."""

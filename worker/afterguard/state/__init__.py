@@ -1,0 +1,1 @@
+"""What Redis keeps for us, each with a twin that keeps nothing."""

@@ -1,0 +1,1 @@
+"""From the log to the flow and back: intake, publish, dead letters, settle."""

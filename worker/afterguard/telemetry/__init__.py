@@ -1,0 +1,1 @@
+"""Metrics as one typed list, logs, redaction."""
