@@ -1,0 +1,153 @@
+"""The ledger of one partition: which offsets may be committed.
+
+Every record that is taken in gets an entry, in offset order. An entry goes
+`admitted → judged → published → settled`; only the contiguous settled prefix may be committed, so
+a slow event holds the commit back and is read again after a crash.
+
+A ledger belongs to one assignment of its partition. When the partition is taken away the ledger
+is closed: what completes later belongs to nobody, moves no offset and frees no budget twice.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Stage(IntEnum):
+    """How far an entry has come."""
+
+    ADMITTED = 0
+    JUDGED = 1
+    PUBLISHED = 2
+    SETTLED = 3
+
+
+class Fates(NamedTuple):
+    """The balance of a ledger: `admitted = settled + in_flight + abandoned`, always."""
+
+    admitted: int
+    settled: int
+    in_flight: int
+    abandoned: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether no entry was lost or counted twice."""
+        return self.admitted == self.settled + self.in_flight + self.abandoned
+
+
+class Entry:
+    """One record on its way. Made by `Ledger.admit` only."""
+
+    __slots__ = ("_ledger", "admitted_at", "offset", "stage", "tokens")
+
+    def __init__(self, ledger: "Ledger", offset: int, tokens: int, admitted_at: float) -> None:
+        self._ledger = ledger
+        self.offset = offset
+        self.tokens = tokens
+        self.admitted_at = admitted_at
+        self.stage = Stage.ADMITTED
+
+    @property
+    def live(self) -> bool:
+        """Whether the entry's partition is still ours under the same assignment."""
+        return not self._ledger.closed
+
+    def advance(self, stage: Stage) -> None:
+        """Move on to a later stage; settling frees the entry's share of the budget.
+
+        Raises:
+            ValueError: The stage is not later than the present one.
+        """
+        if stage <= self.stage:
+            raise ValueError(
+                f"offset {self.offset} is {self.stage.name}, cannot become {stage.name}"
+            )
+        self.stage = stage
+        if stage is Stage.SETTLED:
+            self._ledger._settled(self)  # noqa: SLF001 (entry and ledger are one thing)
+
+    def settle(self) -> None:
+        """The event is done with: its outputs are acknowledged."""
+        self.advance(Stage.SETTLED)
+
+
+class Ledger:
+    """Entries of one partition under one assignment.
+
+    Args:
+        release: Called once for each entry that leaves, settled or abandoned, with its tokens.
+    """
+
+    def __init__(self, release: Callable[[int], None]) -> None:
+        self._release = release
+        self._entries: deque[Entry] = deque()
+        self._admitted = 0
+        self._settled_count = 0
+        self._abandoned = 0
+        self._position: int | None = None
+        self._last_offset = -1
+        self.closed = False
+
+    def admit(self, offset: int, tokens: int, now: float) -> Entry:
+        """Take in the next record.
+
+        Args:
+            offset: Higher than every offset before; gaps are normal in a log.
+            tokens: What it costs the budget until it leaves.
+            now: Monotonic seconds.
+
+        Raises:
+            ValueError: The ledger is closed, or the offset is not higher than the last.
+        """
+        if self.closed:
+            raise ValueError("the ledger is closed")
+        if offset <= self._last_offset:
+            raise ValueError(f"offset {offset} after {self._last_offset}")
+        entry = Entry(self, offset, tokens, now)
+        self._last_offset = offset
+        self._entries.append(entry)
+        self._admitted += 1
+        return entry
+
+    def _settled(self, entry: Entry) -> None:
+        if self.closed:
+            return
+        self._settled_count += 1
+        self._release(entry.tokens)
+        entries = self._entries
+        while entries and entries[0].stage is Stage.SETTLED:
+            self._position = entries.popleft().offset + 1
+
+    @property
+    def position(self) -> int | None:
+        """The offset to commit: one past the contiguous settled prefix; None before there is one."""
+        return self._position
+
+    @property
+    def oldest(self) -> Entry | None:
+        """The entry that holds the commit back; None when nothing is in flight."""
+        return self._entries[0] if self._entries else None
+
+    def close(self) -> list[Entry]:
+        """End this assignment: what is not settled is abandoned, its tokens are released.
+
+        Returns:
+            The abandoned entries, in offset order; empty when closed before.
+        """
+        if self.closed:
+            return []
+        abandoned = [entry for entry in self._entries if entry.stage is not Stage.SETTLED]
+        self.closed = True
+        self._entries.clear()
+        self._abandoned += len(abandoned)
+        for entry in abandoned:
+            self._release(entry.tokens)
+        return abandoned
+
+    @property
+    def fates(self) -> Fates:
+        """What became of everything that was admitted."""
+        in_flight = self._admitted - self._settled_count - self._abandoned
+        return Fates(self._admitted, self._settled_count, in_flight, self._abandoned)

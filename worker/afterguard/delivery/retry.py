@@ -1,0 +1,43 @@
+"""When to try again: exponential backoff with full jitter, inside the deadline.
+
+Full jitter spreads the retries of many events that failed together; source: M. Brooker,
+"Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import random
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """How often and how soon.
+
+    Attributes:
+        attempts: Tries in all, the first included.
+        base_s: Upper bound of the first wait, seconds.
+        cap_s: Upper bound of any wait, seconds.
+        random: Gives a number in [0, 1); a test hands in its own.
+    """
+
+    attempts: int
+    base_s: float
+    cap_s: float
+    random: Callable[[], float] = random
+
+    def wait_s(self, attempt: int, *, left_s: float | None) -> float | None:
+        """How long to wait before the next try.
+
+        Args:
+            attempt: Tries made so far, from 1.
+            left_s: Seconds until the deadline; None without one.
+
+        Returns:
+            Seconds; None when no try is left or the deadline would pass while waiting.
+        """
+        if attempt >= self.attempts:
+            return None
+        # The exponent is bounded so that a large attempt count cannot overflow the float.
+        bound = min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 32))
+        wait = self.random() * bound
+        return None if left_s is not None and wait >= left_s else wait
