@@ -54,6 +54,9 @@ class Verdict(BaseModel):
     cached_prompt_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     attempts: int = Field(default=0, ge=0)
+    cached_from: UUID | None = Field(
+        default=None, description="The verdict that was repeated; its rationale applies."
+    )
     shadow: bool = False
     degraded: list[Degraded] = []
     timings: Timings

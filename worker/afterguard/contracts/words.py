@@ -69,6 +69,7 @@ class Reason(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
     RETRIES_EXHAUSTED = "retries_exhausted"
     REQUEST_REFUSED = "request_refused"
+    INTERNAL_FAULT = "internal_fault"
 
 
 class Degraded(StrEnum):

@@ -122,7 +122,7 @@ class Ledger:
 
     @property
     def position(self) -> int | None:
-        """The offset to commit: one past the contiguous settled prefix; None before there is one."""
+        """The offset to commit: one past the contiguous settled prefix; None before the first."""
         return self._position
 
     @property

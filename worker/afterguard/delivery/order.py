@@ -15,12 +15,27 @@ Payload = TypeVar("Payload")
 class Ticket(Generic[Payload]):
     """One event's place in the row of its key. Drawn from `KeyOrder.enter` only."""
 
-    __slots__ = ("done", "key", "payload")
+    __slots__ = ("_order", "key", "payload", "used")
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, order: "KeyOrder[Payload]", key: str) -> None:
+        self._order = order
         self.key = key
-        self.done = False
+        self.used = False
         self.payload: Payload | None = None
+
+    def done(self, payload: Payload | None = None) -> list[Payload]:
+        """The ticket's event is decided.
+
+        Args:
+            payload: What it has to say, if anything.
+
+        Returns:
+            What may leave now, in order: this payload and those that waited for it.
+
+        Raises:
+            ValueError: The ticket was done before.
+        """
+        return self._order.leave(self, payload)
 
 
 class KeyOrder(Generic[Payload]):
@@ -32,7 +47,7 @@ class KeyOrder(Generic[Payload]):
 
     def enter(self, key: str) -> Ticket[Payload]:
         """Draw the next ticket of a key; call it in the order of the log."""
-        ticket: Ticket[Payload] = Ticket(key)
+        ticket: Ticket[Payload] = Ticket(self, key)
         row = self._rows.get(key)
         if row is None:
             self._rows[key] = deque((ticket,))
@@ -40,22 +55,11 @@ class KeyOrder(Generic[Payload]):
             row.append(ticket)
         return ticket
 
-    def done(self, ticket: Ticket[Payload], payload: Payload | None = None) -> list[Payload]:
-        """The ticket's event is decided or abandoned.
-
-        Args:
-            ticket: As drawn; done once only.
-            payload: What it has to say, if anything.
-
-        Returns:
-            What may leave now, in order: this payload and those that waited for it.
-
-        Raises:
-            ValueError: The ticket was done before.
-        """
-        if ticket.done:
+    def leave(self, ticket: Ticket[Payload], payload: Payload | None) -> list[Payload]:
+        """See `Ticket.done`."""
+        if ticket.used:
             raise ValueError(f"ticket of key {ticket.key!r} is done already")
-        ticket.done = True
+        ticket.used = True
         row = self._rows[ticket.key]
         if row[0] is not ticket:
             ticket.payload = payload
@@ -63,7 +67,7 @@ class KeyOrder(Generic[Payload]):
             return []
         free = [] if payload is None else [payload]
         row.popleft()
-        while row and row[0].done:
+        while row and row[0].used:
             waiting = row.popleft().payload
             if waiting is not None:
                 self._held -= 1

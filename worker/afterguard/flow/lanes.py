@@ -17,26 +17,31 @@ Waiting = TypeVar("Waiting")
 _RANK = {Lane.LIVE: 0, Lane.STANDARD: 1, Lane.BACKFILL: 2}
 
 
-def lane_rank(lane: Lane) -> int:
-    """0 for the most urgent lane; handed to the engine as its priority."""
-    return _RANK[lane]
+def lane_place(lane: Lane, now: float, ageing_s: float) -> float:
+    """An event's place among all that wait: lower goes first.
+
+    Args:
+        lane: The event's lane.
+        now: When it arrived, monotonic seconds.
+        ageing_s: Waiting this long makes up for one lane.
+    """
+    return now + _RANK[lane] * ageing_s
+
+
+def engine_priority(place: float) -> int:
+    """The place as the engine's integer priority, in tenths of a second."""
+    return int(place * 10)
 
 
 class Lanes(Generic[Waiting]):
-    """What waits for the engine, the most urgent first.
+    """What waits for the engine, the most urgent first."""
 
-    Args:
-        ageing_s: Waiting this long makes up for one lane.
-    """
-
-    def __init__(self, ageing_s: float) -> None:
-        self._ageing_s = ageing_s
+    def __init__(self) -> None:
         self._heap: list[tuple[float, int, Waiting]] = []
         self._arrival = count()
 
-    def push(self, waiting: Waiting, lane: Lane, now: float) -> None:
-        """Let an event wait. `now` is monotonic seconds and never goes back."""
-        place = now + _RANK[lane] * self._ageing_s
+    def push(self, waiting: Waiting, place: float) -> None:
+        """Let an event wait at its `lane_place`."""
         heappush(self._heap, (place, next(self._arrival), waiting))
 
     def pop(self) -> Waiting:

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
+
+if TYPE_CHECKING:
+    from afterguard.flow.decide import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,22 @@ class Judge(Protocol):
 
     async def stop(self) -> None:
         """Abort what is in flight and release the engine. May be called more than once."""
+        ...
+
+
+class Publisher(Protocol):
+    """Takes decisions and sees to it that they are written."""
+
+    def publish(self, decision: "Decision") -> None:
+        """Take a decision. Returns at once; the event is settled when the log has all of it."""
+        ...
+
+
+class PolicySource(Protocol):
+    """The policies in force."""
+
+    def applicable(self, event: ChatEvent) -> tuple[tuple[Policy, ...], tuple[str, ...]]:
+        """The policies to judge an event under, and the ids it asked for that nobody knows."""
         ...
 
 

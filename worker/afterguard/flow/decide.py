@@ -1,0 +1,191 @@
+"""Decide: the verdicts on one event become one decision.
+
+The strictest action wins. Shadow verdicts are written down and never acted upon. A verdict that
+could not be reached asks for a person, unless the settings say otherwise.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from afterguard.contracts.coordinates import intervention_id, verdict_id
+from afterguard.contracts.interventions import Intervention
+from afterguard.contracts.policies import Stage
+from afterguard.contracts.verdicts import AuditRecord, Timings
+from afterguard.contracts.words import Action, Degraded, Outcome
+from afterguard.flow.admit import Admission
+from afterguard.flow.findings import Finding
+from afterguard.flow.settings import DecideSettings
+
+_FINAL = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that is to be published about one event.
+
+    Attributes:
+        admission: The event.
+        audit: One record for each verdict.
+        intervention: What the platform is asked to do; None when there is nothing to do.
+        failed: The finding that sends the event to the dead letters, if any.
+        seen_key: The key to remember the event by; None unless every verdict is final.
+    """
+
+    admission: Admission
+    audit: tuple[AuditRecord, ...]
+    intervention: Intervention | None
+    failed: Finding | None
+    seen_key: str | None
+
+
+class Decide:
+    """Merges findings into decisions.
+
+    Args:
+        settings: What follows from what.
+        engine: Name of the engine, written into verdicts.
+        model: Id of the model, written into verdicts.
+    """
+
+    def __init__(self, settings: DecideSettings, *, engine: str, model: str) -> None:
+        self._settings = settings
+        self._engine, self._model = engine, model
+        self._never = frozenset(settings.never_automate)
+
+    def decide(self, admission: Admission, findings: Sequence[Finding], now: datetime) -> Decision:
+        """The decision on one event; pure.
+
+        Args:
+            admission: The event.
+            findings: At least one.
+            now: The wall clock.
+        """
+        age_ms = max(0.0, (now - admission.event.occurred_at).total_seconds() * 1000)
+        audit = tuple(self._verdict(admission, finding, now, age_ms) for finding in findings)
+        final = all(verdict.outcome in _FINAL for verdict in audit)
+        return Decision(
+            admission,
+            audit,
+            self._intervention(admission, audit, now, age_ms),
+            next((it for it in findings if it.reading.outcome is Outcome.FAILED), None),
+            admission.seen_key if final else None,
+        )
+
+    def _action(self, finding: Finding) -> Action:
+        reading = finding.reading
+        if reading.outcome is Outcome.VIOLATION:
+            action = reading.action or Action.ESCALATE
+            return Action.ESCALATE if action in self._never else action
+        return self._settings.unjudged_action.get(reading.outcome, Action.NONE)
+
+    def _verdict(
+        self, admission: Admission, finding: Finding, now: datetime, age_ms: float
+    ) -> AuditRecord:
+        event, origin = admission.event, admission.record.coordinates
+        policy, reading, judgement = finding.policy, finding.reading, finding.judgement
+        degraded = admission.degraded
+        if reading.unknown_rules:
+            degraded = [*degraded, Degraded.CITATION_UNKNOWN]
+        values = {
+            "verdict_id": verdict_id(
+                origin, policy.id if policy else "", policy.version if policy else ""
+            ),
+            "event_id": event.event_id,
+            "conversation_id": event.conversation_id,
+            "tenant": event.tenant,
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "offset": origin.offset,
+            "policy_id": policy.id if policy else None,
+            "policy_version": policy.version if policy else None,
+            "outcome": reading.outcome,
+            "reason": reading.reason,
+            "action": self._action(finding),
+            "degraded": degraded,
+            "timings": Timings(
+                received_at=admission.received_at,
+                published_at=now,
+                queued_ms=finding.queued_s * 1000,
+                judging_ms=finding.judging_s * 1000,
+                event_to_publish_ms=age_ms,
+            ),
+        }
+        if policy is not None:
+            values |= {
+                "category": reading.category,
+                "rule_ids": list(reading.rule_ids),
+                "unknown_rules": list(reading.unknown_rules),
+                "severity": reading.severity,
+                "effort": policy.effort,
+                "stages": list(finding.stages),
+                "engine": self._engine,
+                "model": self._model,
+                "attempts": finding.attempts,
+                "cached_from": finding.cached_from,
+                "shadow": policy.stage is Stage.SHADOW,
+            }
+        if judgement is not None:
+            values |= {
+                "score": judgement.score,
+                "prompt_tokens": judgement.prompt_tokens,
+                "cached_prompt_tokens": judgement.cached_prompt_tokens,
+                "output_tokens": judgement.output_tokens,
+                "rationale": judgement.rationale or None,
+                "answer": judgement.answer or None,
+            }
+        return AuditRecord.model_validate(values)
+
+    def _intervention(
+        self,
+        admission: Admission,
+        audit: Sequence[AuditRecord],
+        now: datetime,
+        age_ms: float,
+    ) -> Intervention | None:
+        acting = [verdict for verdict in audit if not verdict.shadow]
+        if not acting:
+            return None
+        lead = max(acting, key=_weight)
+        if lead.action is Action.NONE and not self._settings.publish_none:
+            return None
+        event, origin = admission.event, admission.record.coordinates
+        cause = [verdict for verdict in acting if verdict.action is not Action.NONE] or [lead]
+        lifetime = self._settings.expires_after_s
+        return Intervention(
+            intervention_id=intervention_id(origin),
+            verdict_ids=[verdict.verdict_id for verdict in cause],
+            event_id=event.event_id,
+            conversation_id=event.conversation_id,
+            tenant=event.tenant,
+            channel_id=event.channel_id,
+            author_id=event.author.id,
+            topic=origin.topic,
+            partition=origin.partition,
+            offset=origin.offset,
+            target=event.target,
+            action=lead.action,
+            outcome=lead.outcome,
+            severity=max(
+                (it.severity for it in cause if it.severity), key=lambda s: s.rank, default=None
+            ),
+            needs_review=any(verdict.action is Action.ESCALATE for verdict in acting),
+            reason_code=_reason_code(lead),
+            rule_ids=sorted({rule for verdict in cause for rule in verdict.rule_ids}),
+            policy_ids=sorted({it.policy_id for it in cause if it.policy_id}),
+            expires_at=now + timedelta(seconds=lifetime) if lifetime else None,
+            degraded=sorted({flag for verdict in cause for flag in verdict.degraded}),
+            decided_at=now,
+            event_to_intervention_ms=age_ms,
+        )
+
+
+def _weight(verdict: AuditRecord) -> tuple[int, bool, int]:
+    severity = verdict.severity.rank if verdict.severity else -1
+    return verdict.action.rank, verdict.outcome is Outcome.VIOLATION, severity
+
+
+def _reason_code(verdict: AuditRecord) -> str:
+    if verdict.outcome is Outcome.VIOLATION and verdict.category:
+        return verdict.category
+    return (verdict.reason or verdict.outcome).value

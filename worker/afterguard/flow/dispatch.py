@@ -1,0 +1,138 @@
+"""Dispatch: hands waiting events to the judge, the most urgent first, so many at a time."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from afterguard.contracts.errors import AfterguardError
+from afterguard.contracts.words import Outcome, Reason
+from afterguard.delivery.ledger import Stage
+from afterguard.flow.admit import Admission, utc_now
+from afterguard.flow.decide import Decide, Decision
+from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.judge import Judging
+from afterguard.flow.lanes import Lanes
+from afterguard.flow.ports import Publisher
+from afterguard.telemetry.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+
+class Dispatch:
+    """Carries admissions to decisions and hands these to the publisher.
+
+    Args:
+        judging: Brings an admission to its findings.
+        decide: Merges findings.
+        publisher: Takes decisions.
+        limit: Most events at the judge at once; the others wait in their lanes.
+        metrics: Where what waits is shown.
+        now: The wall clock.
+    """
+
+    def __init__(
+        self,
+        judging: Judging,
+        decide: Decide,
+        publisher: Publisher,
+        *,
+        limit: int,
+        metrics: Metrics,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._judging, self._decide, self._publisher = judging, decide, publisher
+        self._limit = limit
+        self._metrics = metrics
+        self._now = now
+        self._lanes: Lanes[Admission] = Lanes()
+        self._running: dict[Admission, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._closing = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until `close`; then end what still runs.
+
+        Raises:
+            ExceptionGroup: Of an `AfterguardError` whose consequence is `exit`.
+        """
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for _ in range(min(len(self._lanes), self._limit)):
+                self._start(self._lanes.pop())
+            await self._closing.wait()
+            self._group = None
+            for task in self._running.values():
+                task.cancel()
+
+    def close(self) -> None:
+        """Stop serving: what waits or runs is given up and stays unsettled."""
+        self._closing.set()
+
+    def offer(self, admission: Admission) -> None:
+        """Take an event in; it is judged as soon as there is room for it."""
+        if self._group is not None and len(self._running) < self._limit:
+            self._start(admission)
+        else:
+            self._lanes.push(admission, admission.place)
+
+    def withdraw(self) -> int:
+        """End the judging of events whose partition was taken away.
+
+        Returns:
+            How many requests were ended; those still waiting in a lane leave it by themselves.
+        """
+        gone = [task for admission, task in self._running.items() if not admission.entry.live]
+        for task in gone:
+            task.cancel()
+        return len(gone)
+
+    @property
+    def waiting(self) -> int:
+        """Events in the lanes."""
+        return len(self._lanes)
+
+    @property
+    def running(self) -> int:
+        """Events at the judge."""
+        return len(self._running)
+
+    def _start(self, admission: Admission) -> None:
+        if self._group is None:
+            return
+        self._running[admission] = self._group.create_task(self._carry(admission))
+
+    async def _carry(self, admission: Admission) -> None:
+        try:
+            findings = await self._judging.judge(admission)
+            if admission.entry.live:
+                decision = self._decided(admission, findings)
+                admission.entry.advance(Stage.JUDGED)
+                self._publisher.publish(decision)
+        except* AfterguardError as errors:
+            # A policy's task group wraps the error of one policy; the cause is what counts.
+            raise errors.exceptions[0] from None
+        finally:
+            del self._running[admission]
+            self._next()
+
+    def _decided(self, admission: Admission, findings: list[Finding]) -> Decision:
+        try:
+            return self._decide.decide(admission, findings, self._now())
+        except (ValueError, TypeError, OverflowError) as error:
+            # What the model or the event said could not be written down as a verdict.
+            _log.error(
+                "a decision could not be written down",
+                coordinates=str(admission.record.coordinates),
+                error=type(error).__name__,
+            )
+            fault = Finding(Reading(Outcome.FAILED, Reason.INTERNAL_FAULT))
+            return self._decide.decide(admission, [fault], self._now())
+
+    def _next(self) -> None:
+        while len(self._lanes) and len(self._running) < self._limit and self._group is not None:
+            admission = self._lanes.pop()
+            if admission.entry.live:
+                self._start(admission)
+                return

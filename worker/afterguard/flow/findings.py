@@ -1,0 +1,105 @@
+"""Findings: what one judgement means under its policy.
+
+This is where nothing becomes "safe" by accident: `no_violation` needs a complete answer whose
+label, and score where there is one, both say so.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from afterguard.contracts.policies import Policy, Rule
+from afterguard.contracts.words import Action, Outcome, Reason, Severity
+from afterguard.flow.ports import Judgement, JudgementStatus
+
+_NO_ANSWER = {
+    JudgementStatus.REASONING_CUT: (Outcome.TRUNCATED, Reason.REASONING_CUT),
+    JudgementStatus.CONTENT_TOO_LONG: (Outcome.TRUNCATED, Reason.CONTENT_TOO_LONG),
+    JudgementStatus.UNPARSEABLE: (Outcome.UNPARSEABLE, Reason.NO_ANSWER),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a judgement says under its policy. `action` is None unless a violation decides it."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    category: str | None = None
+    rule_ids: tuple[str, ...] = ()
+    unknown_rules: tuple[str, ...] = ()
+    severity: Severity | None = None
+    action: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one event under one policy, before it is written down as a verdict.
+
+    Attributes:
+        reading: The outcome and what follows from it.
+        policy: None for an event that was not judged at all.
+        judgement: As the engine or the cache gave it; None when there is none.
+        stages: The path it took, such as `cache` or `low`.
+        attempts: Requests to the engine.
+        queued_s: From received to the first request, seconds.
+        judging_s: From the first request to the last answer, seconds.
+        cached_from: The verdict that is repeated here.
+    """
+
+    reading: Reading
+    policy: Policy | None = None
+    judgement: Judgement | None = None
+    stages: tuple[str, ...] = ()
+    attempts: int = 0
+    queued_s: float = 0.0
+    judging_s: float = 0.0
+    cached_from: UUID | None = None
+
+
+def read(judgement: Judgement, policy: Policy) -> Reading:
+    """The outcome of a judgement, with its citations checked against the policy.
+
+    The label decides. A score inside the policy's uncertain band, or one that says the opposite
+    of the label at the policy's threshold, sends the event to a person instead.
+    """
+    if judgement.status is not JudgementStatus.ANSWERED or judgement.violation is None:
+        outcome, reason = _NO_ANSWER.get(judgement.status, (Outcome.UNPARSEABLE, Reason.NO_ANSWER))
+        return Reading(outcome, reason)
+    outcome, reason = _weigh(judgement, policy)
+    known, unknown = _citations(judgement.rule_ids, policy)
+    if outcome is Outcome.NO_VIOLATION:
+        return Reading(outcome, unknown_rules=unknown)
+    gravest = max(known, key=lambda rule: rule.severity.rank, default=None)
+    strictest = max((rule.action for rule in known), key=lambda act: act.rank, default=None)
+    certain = outcome is Outcome.VIOLATION
+    return Reading(
+        outcome,
+        reason,
+        category=(gravest.category if gravest and gravest.category else policy.id),
+        rule_ids=tuple(rule.id for rule in known),
+        unknown_rules=unknown,
+        severity=gravest.severity if gravest else None,
+        action=(strictest or policy.fallback_action) if certain else None,
+    )
+
+
+def _weigh(judgement: Judgement, policy: Policy) -> tuple[Outcome, Reason | None]:
+    label, score = judgement.violation, judgement.score
+    if score is not None:
+        if policy.uncertain and policy.uncertain[0] <= score <= policy.uncertain[1]:
+            return Outcome.UNCERTAIN, Reason.SCORE_IN_BAND
+        if (score >= policy.threshold) is not label:
+            return Outcome.UNCERTAIN, Reason.SCORE_CONTRADICTS_LABEL
+    return (Outcome.VIOLATION if label else Outcome.NO_VIOLATION), None
+
+
+def _citations(cited: tuple[str, ...], policy: Policy) -> tuple[list[Rule], tuple[str, ...]]:
+    known: dict[str, Rule] = {}
+    unknown: dict[str, None] = {}
+    for rule_id in cited:
+        rule = policy.rule(rule_id)
+        if rule is None:
+            unknown[rule_id[:64]] = None
+        else:
+            known[rule.id] = rule
+    return list(known.values()), tuple(unknown)

@@ -1,0 +1,80 @@
+"""Repeats: what is kept of a judgement so that equal content need not be judged twice.
+
+A kept judgement holds the label, the citations, the score and the id of the verdict they came
+from, and never the rationale: that belongs to the audit topic alone, where the id finds it.
+"""
+
+from hashlib import blake2b
+from typing import NamedTuple
+from uuid import UUID
+
+import orjson
+
+from afterguard.contracts.events import ChatEvent
+from afterguard.contracts.policies import Policy
+from afterguard.flow.ports import Judgement, JudgementStatus
+
+_FORM = 1
+
+
+class Repeat(NamedTuple):
+    """A judgement that was made before, and the verdict it was made for."""
+
+    judgement: Judgement
+    verdict_id: UUID
+
+
+def verdict_key(content: str, policy: Policy, model: str) -> str:
+    """The key of a judgement: everything that could change it.
+
+    Args:
+        content: What the model reads, header and context included.
+        policy: Its version and effort enter the key, so an edit invalidates by itself.
+        model: The model's id.
+    """
+    digest = blake2b(digest_size=24)
+    for part in (content, policy.id, policy.version, policy.effort.value, model):
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return f"v:{digest.hexdigest()}"
+
+
+def seen_key(event: ChatEvent, content: str) -> str:
+    """The key under which an event is recognised when it is sent a second time.
+
+    The content belongs to it: an id used again for other content is another event, or somebody
+    could pass anything under the id of a harmless message.
+    """
+    digest = blake2b(digest_size=24)
+    for part in (event.tenant or "", event.conversation_id, event.event_id, content):
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return f"e:{digest.hexdigest()}"
+
+
+def keep(judgement: Judgement, verdict_id: UUID) -> bytes | None:
+    """The bytes to keep; None for a judgement that is not a complete answer."""
+    if judgement.status is not JudgementStatus.ANSWERED:
+        return None
+    return orjson.dumps(
+        [_FORM, verdict_id, judgement.violation, judgement.rule_ids, judgement.score]
+    )
+
+
+def recall(kept: bytes) -> Repeat | None:
+    """The judgement that was kept; None when the bytes are of another form or damaged."""
+    try:
+        form, verdict_id, violation, rule_ids, score = orjson.loads(kept)
+        if form != _FORM or not isinstance(violation, bool):
+            return None
+        judgement = Judgement(
+            JudgementStatus.ANSWERED,
+            violation=violation,
+            rule_ids=tuple(str(rule) for rule in rule_ids),
+            score=None if score is None else float(score),
+        )
+        return Repeat(judgement, UUID(verdict_id))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,167 @@
+"""Intake: records become admitted events, as many as the budget allows.
+
+Keeps polling while paused, since a member that stops polling is thrown out of its group.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+import structlog
+
+from afterguard.contracts.errors import RejectedInput
+from afterguard.contracts.events import ChatEvent
+from afterguard.contracts.records import InputRecord
+from afterguard.delivery.budget import TokenBudget
+from afterguard.flow.admit import Admission, Admit
+from afterguard.stream.assignments import Assignment, Assignments
+from afterguard.stream.ports import Consumer, Partition
+from afterguard.stream.publish import Publish
+from afterguard.stream.settings import IntakeSettings
+from afterguard.telemetry.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+_POLL_S = 0.5
+_PAUSED_POLL_S = 0.02
+_LOG_EVERY_S = 10.0
+
+
+class Intake:
+    """Takes records from the log and offers events to the flow.
+
+    Args:
+        consumer: The log.
+        assignments: The partitions that are ours.
+        decode: Bytes to an event; raises `RejectedInput`.
+        estimate: Tokens that judging an event will take, roughly.
+        admit: Says what an event needs.
+        offer: Takes an admission into the flow; returns at once.
+        publish: Takes records that are no events.
+        budget: How much may be in flight.
+        settings: Batch size.
+        metrics: Where records are counted.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        assignments: Assignments,
+        *,
+        decode: Callable[[InputRecord], ChatEvent],
+        estimate: Callable[[ChatEvent], int],
+        admit: Admit,
+        offer: Callable[[Admission], None],
+        publish: Publish,
+        budget: TokenBudget,
+        settings: IntakeSettings,
+        metrics: Metrics,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._consumer, self._assignments = consumer, assignments
+        self._decode, self._estimate = decode, estimate
+        self._admit, self._offer = admit, offer
+        self._publish, self._budget = publish, budget
+        self._settings, self._metrics = settings, metrics
+        self._clock = clock
+        self._paused = False
+        self._held = False
+        self._closing = False
+        self._reject_logged = -_LOG_EVERY_S
+        self.polled_at = clock()
+
+    async def run(self) -> None:
+        """Take and offer until `close`; goes on polling, paused, until it is cancelled.
+
+        Raises:
+            StreamUnavailable: The broker is gone for good.
+        """
+        while True:
+            room = self._budget.room_events
+            most = max(1, min(self._settings.max_poll_records, room))
+            records = await self._consumer.take(most, _PAUSED_POLL_S if self._paused else _POLL_S)
+            self.polled_at = self._clock()
+            if records and not self._closing and not self._held:
+                self._accept(records)
+            self._steer()
+            # A full batch leaves the loop no other chance to serve what was just admitted.
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Take nothing more in; what was fetched and not admitted is read again later."""
+        self._closing = True
+        self._consumer.pause()
+        self._paused = True
+
+    @property
+    def paused(self) -> bool:
+        """Whether intake is held back."""
+        return self._paused
+
+    def hold(self) -> None:
+        """Take nothing in until `release`: partitions are about to go."""
+        self._held = True
+        self._consumer.pause()
+        self._paused = True
+
+    def release(self) -> None:
+        """Partitions were assigned; what is above the budget stays held back."""
+        self._held = False
+        # A new assignment begins unpaused, whatever was paused before.
+        if self._paused:
+            self._consumer.pause()
+
+    def _accept(self, records: Sequence[InputRecord]) -> None:
+        partition: Partition | None = None
+        assignment: Assignment | None = None
+        for record in records:
+            coordinates = record.coordinates
+            if partition is None or partition != coordinates[:2]:
+                partition = Partition(coordinates.topic, coordinates.partition)
+                assignment = self._assignments.get(partition)
+            if assignment is not None:
+                self._take_in(record, assignment)
+
+    def _take_in(self, record: InputRecord, assignment: Assignment) -> None:
+        now = self._clock()
+        self._metrics.events_received.inc()
+        try:
+            event = self._decode(record)
+        except RejectedInput as rejected:
+            self._reject(record, assignment, rejected, now)
+            return
+        if event.model_extra:
+            self._metrics.unknown_fields.inc(len(event.model_extra))
+        tokens = self._estimate(event)
+        entry = assignment.ledger.admit(record.coordinates.offset, tokens, now)
+        self._budget.take(tokens)
+        ticket = assignment.order.enter(event.conversation_id)
+        self._offer(self._admit.admit(event, record, entry, ticket))
+
+    def _reject(
+        self, record: InputRecord, assignment: Assignment, rejected: RejectedInput, now: float
+    ) -> None:
+        entry = assignment.ledger.admit(record.coordinates.offset, 0, now)
+        self._budget.take(0)
+        self._metrics.rejected(rejected.reason)
+        # A flood of bad records must not become a flood of log lines; every one is counted.
+        if now - self._reject_logged >= _LOG_EVERY_S:
+            self._reject_logged = now
+            _log.warning(
+                "record rejected; it goes to the dead letters",
+                coordinates=str(record.coordinates),
+                reason=rejected.reason.value,
+                detail=rejected.detail,
+            )
+        self._publish.reject(record, entry, rejected)
+
+    def _steer(self) -> None:
+        if self._closing or self._held:
+            return
+        exhausted = self._budget.exhausted
+        if exhausted and not self._paused:
+            self._consumer.pause()
+        elif self._paused and not exhausted:
+            self._consumer.resume()
+        self._paused = exhausted

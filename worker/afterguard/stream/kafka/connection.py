@@ -1,0 +1,52 @@
+"""Connecting: a broker that is not there yet is waited for, with a word about it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from afterguard.contracts.errors import StreamUnavailable
+from afterguard.delivery.retry import RetrySchedule
+from afterguard.stream.settings import KafkaSettings
+
+_log = structlog.get_logger(__name__)
+
+Client = TypeVar("Client")
+
+
+async def until_it_answers(
+    connect: Callable[[], Awaitable[Client]], settings: KafkaSettings
+) -> Client:
+    """The connected client, tried again until `kafka.start_timeout_s` is over.
+
+    Raises:
+        StreamUnavailable: No broker answered; names the setting.
+    """
+    deadline = monotonic() + settings.start_timeout_s
+    schedule = RetrySchedule(attempts=10_000, base_s=0.5, cap_s=5.0)
+    attempt = 0
+    while True:
+        attempt += 1
+        left = deadline - monotonic()
+        try:
+            async with asyncio.timeout(max(left, 0.1)):
+                return await connect()
+        except (KafkaError, OSError, TimeoutError) as error:
+            left = deadline - monotonic()
+            wait = schedule.wait_s(attempt, left_s=left)
+            if wait is None or left <= 0:
+                raise StreamUnavailable(
+                    f"no broker answered at kafka.bootstrap_servers={settings.bootstrap_servers} "
+                    f"within kafka.start_timeout_s={settings.start_timeout_s:g}: "
+                    f"{type(error).__name__}"
+                ) from error
+            _log.warning(
+                "no broker answers yet",
+                bootstrap_servers=settings.bootstrap_servers,
+                error=type(error).__name__,
+                seconds_left=round(left, 1),
+            )
+            await asyncio.sleep(wait)

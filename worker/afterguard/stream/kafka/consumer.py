@@ -1,0 +1,178 @@
+"""The input topic, read from Kafka as a member of a group."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.errors import StreamUnavailable
+from afterguard.contracts.records import InputRecord
+from afterguard.stream.kafka.connection import until_it_answers
+from afterguard.stream.ports import AssignmentListener, Partition
+from afterguard.stream.settings import KafkaSettings
+
+_log = structlog.get_logger(__name__)
+
+_STOP_S = 10.0
+_GROUP_MOVED_ON = (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+
+class KafkaConsumer:
+    """See `stream.ports.Consumer`.
+
+    aiokafka's defaults point the wrong way for this work (auto-commit on, `latest`, the session
+    timeout as the rebalance budget), so everything that matters is set here.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+        self._settings, self._topic = settings, topic
+        self._consumer: AIOKafkaConsumer | None = None
+        self._next: dict[TopicPartition, int] = {}
+
+    async def start(self, listener: AssignmentListener) -> None:
+        """See `stream.ports.Consumer.start`."""
+        settings = self._settings
+
+        async def connect() -> AIOKafkaConsumer:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=settings.bootstrap_servers,
+                group_id=settings.group_id,
+                client_id=settings.client_id,
+                enable_auto_commit=False,
+                # A group without a commit begins at the beginning: nothing is skipped unseen.
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+                session_timeout_ms=settings.session_timeout_ms,
+                heartbeat_interval_ms=settings.heartbeat_interval_ms,
+                rebalance_timeout_ms=settings.rebalance_timeout_ms,
+                max_poll_interval_ms=settings.max_poll_interval_ms,
+                request_timeout_ms=settings.request_timeout_ms,
+                fetch_max_bytes=settings.fetch_max_bytes,
+                max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
+            )
+            consumer.subscribe([self._topic], listener=_Listener(self, listener))
+            try:
+                await consumer.start()
+            except BaseException:
+                await consumer.stop()
+                raise
+            return consumer
+
+        self._consumer = await until_it_answers(connect, settings)
+
+    async def take(self, max_records: int, timeout_s: float) -> Sequence[InputRecord]:
+        """See `stream.ports.Consumer.take`."""
+        try:
+            batches = await self._started.getmany(
+                timeout_ms=int(timeout_s * 1000), max_records=max_records
+            )
+        except KafkaError as error:
+            if getattr(error, "retriable", False):
+                _log.warning("the broker did not answer a fetch", error=type(error).__name__)
+                await asyncio.sleep(timeout_s)
+                return ()
+            raise StreamUnavailable(
+                f"reading topic {self._topic!r} failed: {type(error).__name__}"
+            ) from error
+        taken: list[InputRecord] = []
+        for partition, records in batches.items():
+            self._next[partition] = records[-1].offset + 1
+            topic, number = partition.topic, partition.partition
+            taken += [
+                InputRecord(
+                    Coordinates(topic, number, it.offset),
+                    it.key,
+                    it.value,
+                    it.headers,
+                    it.timestamp,
+                )
+                for it in records
+            ]
+        return taken
+
+    def pause(self) -> None:
+        """See `stream.ports.Consumer.pause`."""
+        consumer = self._started
+        consumer.pause(*consumer.assignment())
+
+    def resume(self) -> None:
+        """See `stream.ports.Consumer.resume`."""
+        consumer = self._started
+        consumer.resume(*consumer.assignment())
+
+    async def commit(self, positions: Mapping[Partition, int]) -> bool:
+        """See `stream.ports.Consumer.commit`."""
+        offsets = {TopicPartition(*partition): offset for partition, offset in positions.items()}
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_ms / 1000):
+                await self._started.commit(offsets)
+        except _GROUP_MOVED_ON:
+            return False
+        except (KafkaError, TimeoutError) as error:
+            raise StreamUnavailable(f"commit failed: {type(error).__name__}") from error
+        return True
+
+    def lag(self) -> Mapping[Partition, int]:
+        """See `stream.ports.Consumer.lag`."""
+        found: dict[Partition, int] = {}
+        for partition in self._started.assignment():
+            end, position = self._started.highwater(partition), self._next.get(partition)
+            if end is not None and position is not None:
+                found[Partition(partition.topic, partition.partition)] = max(0, end - position)
+        return found
+
+    async def stop(self) -> None:
+        """See `stream.ports.Consumer.stop`."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is None:
+            return
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await consumer.stop()
+        except (TimeoutError, KafkaError) as error:
+            _log.warning("leaving the group took too long", error=type(error).__name__)
+
+    def forget(self) -> None:
+        """Drop positions of an assignment that is over."""
+        self._next.clear()
+
+    @property
+    def _started(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise StreamUnavailable("the consumer is not started")
+        return self._consumer
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] (aiokafka ships no types)
+    def __init__(self, consumer: KafkaConsumer, listener: AssignmentListener) -> None:
+        self._consumer, self._listener = consumer, listener
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._listener.revoked(_ours(revoked))
+        self._consumer.forget()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        # Nothing may be awaited before the ledgers stand: aiokafka is fetching already.
+        self._listener.assigned(_ours(assigned))
+
+
+def _ours(partitions: Collection[TopicPartition]) -> list[Partition]:
+    return sorted(Partition(it.topic, it.partition) for it in partitions)

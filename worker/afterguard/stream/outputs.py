@@ -1,0 +1,171 @@
+"""Outputs: decisions and rejections as records that the broker will take.
+
+Every output is kept below the record limit here, because a broker refuses a larger one alone and
+lets its neighbours pass: an event could be committed without its verdict.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from afterguard.contracts.cloudevents import (
+    AUDIT_RECORD,
+    DEAD_LETTER,
+    INTERVENTION,
+    Envelope,
+    trace_context,
+)
+from afterguard.contracts.codec import encode
+from afterguard.contracts.coordinates import dead_letter_id
+from afterguard.contracts.dead_letters import DeadLetter
+from afterguard.contracts.interventions import Intervention
+from afterguard.contracts.records import Headers, InputRecord, OutputRecord
+from afterguard.contracts.verdicts import AuditRecord
+from afterguard.contracts.words import Outcome
+from afterguard.flow.admit import utc_now
+from afterguard.flow.decide import Decision
+from afterguard.stream.settings import TopicSettings
+
+# Room for headers, key and the record's frame beside the value.
+_FRAME_BYTES = 4_096
+_CUTTABLE = ("rationale", "answer")
+
+
+class Outputs:
+    """Makes output records.
+
+    Args:
+        topics: Where each kind goes.
+        source: CloudEvents source of this worker's group, such as `/afterguard/moderation`.
+        max_record_bytes: No value is larger.
+        now: The wall clock.
+    """
+
+    def __init__(
+        self,
+        topics: TopicSettings,
+        *,
+        source: str,
+        max_record_bytes: int,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._topics = topics
+        self._limit = max_record_bytes - _FRAME_BYTES
+        self._now = now
+        self._audit = Envelope(AUDIT_RECORD, source)
+        self._intervention = Envelope(INTERVENTION, source)
+        self._dead_letter = Envelope(DEAD_LETTER, source)
+
+    def audit(self, decision: Decision) -> list[OutputRecord]:
+        """One record for each verdict of a decision."""
+        record = decision.admission.record
+        event = decision.admission.event
+        key, subject = event.conversation_id.encode(), event.event_id.encode()
+        trace = trace_context(record.headers) if record.headers else ()
+        topic, envelope = self._topics.audit, self._audit
+        return [
+            OutputRecord(
+                topic,
+                key,
+                self._fitted(verdict),
+                envelope.headers(
+                    verdict.verdict_id,
+                    subject=subject,
+                    time=verdict.timings.published_at,
+                    trace=trace,
+                ),
+            )
+            for verdict in decision.audit
+        ]
+
+    def intervention(self, intervention: Intervention, record: InputRecord) -> OutputRecord:
+        """The record of an intervention."""
+        return OutputRecord(
+            self._topics.interventions,
+            intervention.conversation_id.encode(),
+            encode(intervention),
+            self._intervention.headers(
+                intervention.intervention_id,
+                subject=intervention.event_id.encode(),
+                time=intervention.decided_at,
+                trace=trace_context(record.headers),
+            ),
+        )
+
+    def dead_letter(
+        self,
+        record: InputRecord,
+        *,
+        outcome: Outcome,
+        reason: str,
+        detail: str,
+        attempts: int,
+        event_id: str | None = None,
+    ) -> list[OutputRecord]:
+        """The original record with its reason, in as many parts as its size asks for."""
+        now = self._now()
+        value = record.value
+        # Base64 takes four bytes for three.
+        room = self._limit * 3 // 4 - _FRAME_BYTES
+        headers = record.headers
+        weight = len(record.key or b"") + sum(len(k) + len(v or b"") for k, v in headers)
+        key = record.key
+        if weight > room // 2:
+            headers, key = _stripped(headers), None
+            detail = f"{detail}; key and header values left out ({weight} bytes)"
+        room -= min(weight, room // 2)
+        chunks = [value] if value is None else _chunks(value, room)
+        origin = record.coordinates
+        letters = [
+            DeadLetter(
+                dead_letter_id=dead_letter_id(origin, part),
+                topic=origin.topic,
+                partition=origin.partition,
+                offset=origin.offset,
+                outcome=outcome,
+                reason=reason,
+                detail=detail[:2_000],
+                attempts=attempts,
+                event_id=event_id,
+                key=key,
+                value=chunk,
+                headers=list(headers),
+                original_size=len(value or b""),
+                part=part,
+                parts=len(chunks),
+                recorded_at=now,
+            )
+            for part, chunk in enumerate(chunks)
+        ]
+        subject = str(origin).encode()
+        return [
+            OutputRecord(
+                self._topics.dead_letters,
+                subject,
+                encode(letter),
+                self._dead_letter.headers(
+                    letter.dead_letter_id,
+                    subject=subject,
+                    time=now,
+                    trace=trace_context(record.headers),
+                ),
+            )
+            for letter in letters
+        ]
+
+    def _fitted(self, verdict: AuditRecord) -> bytes:
+        value = encode(verdict)
+        if len(value) <= self._limit:
+            return value
+        # JSON may need six bytes for one character, so each field gets a sixth of its share.
+        share = self._limit // (6 * (len(_CUTTABLE) + 1))
+        cut = [name for name in _CUTTABLE if len(getattr(verdict, name) or "") > share]
+        shortened = {name: getattr(verdict, name)[:share] for name in cut}
+        return encode(verdict.model_copy(update={**shortened, "cut": cut}))
+
+
+def _chunks(value: bytes, size: int) -> list[bytes]:
+    return [value[at : at + size] for at in range(0, len(value), size)] or [b""]
+
+
+def _stripped(headers: Headers) -> Headers:
+    return tuple((name[:256], None) for name, _ in headers[:64])

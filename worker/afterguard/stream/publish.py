@@ -1,0 +1,146 @@
+"""Publish: decisions and dead letters are written, then their events are settled.
+
+An event is settled when the log has acknowledged every record about it. A record that is refused
+ends the worker with its event unsettled: nothing is ever committed past it.
+"""
+
+import asyncio
+from collections import deque
+from functools import partial
+
+from afterguard.contracts.errors import PublishFailed, RejectedInput
+from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.contracts.words import Outcome
+from afterguard.delivery.ledger import Entry, Stage
+from afterguard.flow.decide import Decision
+from afterguard.flow.ports import SeenEvents
+from afterguard.stream.outputs import Outputs
+from afterguard.stream.ports import Producer
+from afterguard.telemetry.metrics import Metrics
+
+
+class _Parcel:
+    """The records about one event, and how many of them the log still owes us."""
+
+    __slots__ = ("decision", "entry", "owed")
+
+    def __init__(self, entry: Entry, owed: int, decision: Decision | None) -> None:
+        self.entry, self.owed, self.decision = entry, owed, decision
+
+
+class Publish:
+    """Writes outputs and settles their events.
+
+    Args:
+        producer: The log.
+        outputs: Makes records.
+        metrics: Where outputs are counted.
+        seen: Remembers published events; None to remember none.
+    """
+
+    def __init__(
+        self,
+        producer: Producer,
+        outputs: Outputs,
+        metrics: Metrics,
+        *,
+        seen: SeenEvents | None = None,
+    ) -> None:
+        self._producer, self._outputs, self._metrics = producer, outputs, metrics
+        self._seen = seen
+        self._queue: deque[tuple[OutputRecord, _Parcel]] = deque()
+        self._wake = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._closing = False
+
+    async def run(self) -> None:
+        """Write until `close`, then until nothing is left to write.
+
+        Raises:
+            PublishFailed: The log refused a record.
+        """
+        queue, send = self._queue, self._producer.send
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while queue:
+                record, parcel = queue.popleft()
+                if parcel.entry.live:
+                    acknowledged = await send(record)
+                    acknowledged.add_done_callback(partial(self._acknowledged, parcel))
+            if self._failure is not None:
+                raise PublishFailed(
+                    f"the broker refused an output ({type(self._failure).__name__}); "
+                    "its event stays unsettled and will be judged again"
+                ) from self._failure
+            if self._closing:
+                return
+
+    def close(self) -> None:
+        """Write what is queued, then end."""
+        self._closing = True
+        self._wake.set()
+
+    def publish(self, decision: Decision) -> None:
+        """Take a decision; see `flow.ports.Publisher`."""
+        admission = decision.admission
+        records = self._outputs.audit(decision)
+        if decision.failed is not None:
+            finding = decision.failed
+            records += self._outputs.dead_letter(
+                admission.record,
+                outcome=Outcome.FAILED,
+                reason=(finding.reading.reason or Outcome.FAILED).value,
+                detail=f"policy {finding.policy.id}" if finding.policy else "",
+                attempts=finding.attempts,
+                event_id=admission.event.event_id,
+            )
+        parcel = _Parcel(admission.entry, len(records), decision)
+        if decision.intervention is not None:
+            parcel.owed += 1
+        for record in records:
+            self._queue.append((record, parcel))
+        self._in_order(decision, parcel)
+        self._wake.set()
+
+    def reject(self, record: InputRecord, entry: Entry, rejected: RejectedInput) -> None:
+        """Write a record that is no event to the dead letters."""
+        letters = self._outputs.dead_letter(
+            record,
+            outcome=Outcome.REJECTED,
+            reason=rejected.reason.value,
+            detail=rejected.detail,
+            attempts=0,
+        )
+        entry.advance(Stage.JUDGED)
+        parcel = _Parcel(entry, len(letters), None)
+        self._queue.extend((letter, parcel) for letter in letters)
+        self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """Records not yet handed to the log."""
+        return len(self._queue)
+
+    def _in_order(self, decision: Decision, parcel: _Parcel) -> None:
+        admission = decision.admission
+        held = None
+        if decision.intervention is not None:
+            held = (self._outputs.intervention(decision.intervention, admission.record), parcel)
+        self._queue.extend(admission.ticket.done(held))
+
+    def _acknowledged(self, parcel: _Parcel, future: "asyncio.Future[object]") -> None:
+        if future.cancelled() or future.exception() is not None:
+            self._failure = future.exception() if not future.cancelled() else None
+            self._failure = self._failure or asyncio.CancelledError()
+            self._wake.set()
+            return
+        parcel.owed -= 1
+        if parcel.owed or not parcel.entry.live:
+            return
+        parcel.entry.settle()
+        decision = parcel.decision
+        if decision is None:
+            return
+        if self._seen is not None and decision.seen_key is not None:
+            self._seen.mark(decision.seen_key, decision.admission.record.coordinates)
