@@ -1,0 +1,207 @@
+"""The composition root: builds the rooms and connects them; starts and awaits nothing."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry
+
+from afterguard.contracts.codec import decode_event
+from afterguard.contracts.events import ChatEvent
+from afterguard.contracts.records import InputRecord
+from afterguard.delivery.budget import TokenBudget
+from afterguard.delivery.retry import RetrySchedule
+from afterguard.engine.create import create_judge
+from afterguard.engine.tokens import estimate_tokens
+from afterguard.flow.admit import Admit
+from afterguard.flow.decide import Decide
+from afterguard.flow.dispatch import Dispatch
+from afterguard.flow.judge import Judging
+from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
+from afterguard.health.server import HealthServer, ProbeResult
+from afterguard.policy.prompt import content_for
+from afterguard.policy.registry import load_policies
+from afterguard.settings import Settings
+from afterguard.state.redis_cache import RedisVerdictCache
+from afterguard.state.seen import RedisSeenEvents
+from afterguard.stream.assignments import Assignments
+from afterguard.stream.gauges import Gauges
+from afterguard.stream.intake import Intake
+from afterguard.stream.kafka.consumer import KafkaConsumer
+from afterguard.stream.kafka.producer import KafkaProducer
+from afterguard.stream.mapping import EventMap
+from afterguard.stream.outputs import Outputs
+from afterguard.stream.ports import Consumer, Producer
+from afterguard.stream.publish import Publish
+from afterguard.stream.rebalance import Rebalance
+from afterguard.stream.settle import Settle
+from afterguard.telemetry.metrics import Metrics
+
+
+class Startable(Protocol):
+    """Something with a connection of its own."""
+
+    start: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class App:
+    """All rooms of one worker. `started` is set by the lifecycle."""
+
+    settings: Settings
+    metrics: Metrics
+    judge: Judge
+    consumer: Consumer
+    producer: Producer
+    state: tuple[Startable, ...]
+    budget: TokenBudget
+    assignments: Assignments
+    dispatch: Dispatch
+    publish: Publish
+    intake: Intake
+    settle: Settle
+    rebalance: Rebalance
+    gauges: Gauges
+    http: HealthServer | None = None
+    started: bool = field(default=False)
+
+
+def build(
+    settings: Settings,
+    *,
+    judge: Judge | None = None,
+    consumer: Consumer | None = None,
+    producer: Producer | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> App:
+    """The worker that the settings describe.
+
+    Args:
+        settings: All of them.
+        judge: Another engine than `settings.engine` names.
+        consumer: Another log than Kafka.
+        producer: Another log than Kafka.
+        progress: Told what the engine is doing while it starts.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+        PolicyError: A policy cannot be used.
+        EngineUnavailable: The engine's package is not installed.
+    """
+    engine_registry = CollectorRegistry()
+    policies = load_policies(settings.policies)
+    judge = judge or create_judge(settings.engine, registry=engine_registry, progress=progress)
+    metrics = Metrics()
+    metrics.describe_build(engine=judge.engine, model=judge.model)
+    cache, seen, state = _state(settings, metrics)
+    consumer = consumer or KafkaConsumer(settings.kafka, settings.topics.events)
+    producer = producer or KafkaProducer(settings.kafka)
+    intake_settings = settings.intake
+    budget = TokenBudget(
+        intake_settings.max_tokens_in_flight,
+        intake_settings.max_events_in_flight,
+        intake_settings.resume_share,
+    )
+    assignments = Assignments(budget.release)
+    outputs = Outputs(
+        settings.topics,
+        source=f"/afterguard/{settings.kafka.group_id}",
+        max_record_bytes=settings.delivery.max_record_bytes,
+    )
+    publish = Publish(producer, outputs, metrics, seen=seen)
+    judging_settings = settings.judging
+    dispatch = Dispatch(
+        Judging(
+            judge,
+            content_for,
+            RetrySchedule(
+                judging_settings.attempts,
+                judging_settings.backoff_base_s,
+                judging_settings.backoff_cap_s,
+            ),
+            metrics,
+            cache=cache,
+            seen=seen,
+        ),
+        Decide(settings.decide, engine=judge.engine, model=judge.model),
+        publish,
+        limit=intake_settings.max_concurrent_events or 2 * settings.engine.max_num_seqs,
+        metrics=metrics,
+    )
+    intake = Intake(
+        consumer,
+        assignments,
+        decode=decoder(settings),
+        estimate=lambda event: estimate_tokens(event.content),
+        admit=Admit(policies, judging_settings, max_clock_skew_s=settings.input.max_clock_skew_s),
+        offer=dispatch.offer,
+        publish=publish,
+        budget=budget,
+        settings=intake_settings,
+        metrics=metrics,
+    )
+    settle = Settle(consumer, assignments, interval_s=settings.delivery.commit_interval_s)
+    rebalance = Rebalance(
+        assignments,
+        intake,
+        settle,
+        withdraw=dispatch.withdraw,
+        grace_s=settings.delivery.revoke_grace_s,
+    )
+    app = App(
+        settings,
+        metrics,
+        judge,
+        consumer,
+        producer,
+        state,
+        budget,
+        assignments,
+        dispatch,
+        publish,
+        intake,
+        settle,
+        rebalance,
+        Gauges(metrics, consumer, assignments, budget, intake),
+    )
+    if settings.http.enabled:
+        app.http = HealthServer(
+            settings.http,
+            live={"intake": lambda: _polls(app)},
+            ready={"started": lambda: ProbeResult(app.started, "engine and stream")},
+            registries=[metrics.registry, engine_registry],
+        )
+    return app
+
+
+def _polls(app: App) -> ProbeResult:
+    if not app.started:
+        return ProbeResult(True, "starting")  # noqa: FBT003
+    silent = monotonic() - app.intake.polled_at
+    limit = app.settings.kafka.max_poll_interval_ms / 1000
+    return ProbeResult(silent < limit, f"last poll {silent:.1f} s ago, limit {limit:g} s")
+
+
+def _state(
+    settings: Settings, metrics: Metrics
+) -> tuple[VerdictCache | None, SeenEvents | None, tuple[Startable, ...]]:
+    if settings.redis.url is None:
+        return None, None, ()
+    cache = RedisVerdictCache(settings.redis, metrics)
+    seen = RedisSeenEvents(settings.redis, metrics)
+    return cache, seen, (cache, seen)
+
+
+def decoder(settings: Settings) -> Callable[[InputRecord], ChatEvent]:
+    """Bytes to an event: our own shape, or the shape that `input.map` describes.
+
+    Raises:
+        SettingsError: The map does not compile.
+    """
+    limit = settings.input.max_event_bytes
+    if not settings.input.map:
+        return lambda record: decode_event(record, max_bytes=limit)
+    event_map = EventMap.compile(settings.input.map)
+    return lambda record: event_map.event(record, limit)
