@@ -1,9 +1,8 @@
 """The composition root: builds the rooms and connects them; starts and awaits nothing."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -23,8 +22,9 @@ from afterguard.health.server import HealthServer, ProbeResult
 from afterguard.policy.prompt import content_for
 from afterguard.policy.registry import load_policies
 from afterguard.settings import Settings
-from afterguard.state.redis_cache import RedisVerdictCache
-from afterguard.state.seen import RedisSeenEvents
+from afterguard.state.batches import Batches
+from afterguard.state.seen_events import RedisSeenEvents
+from afterguard.state.verdict_cache import RedisVerdictCache
 from afterguard.stream.assignments import Assignments
 from afterguard.stream.gauges import Gauges
 from afterguard.stream.intake import Intake
@@ -39,13 +39,6 @@ from afterguard.stream.settle import Settle
 from afterguard.telemetry.metrics import Metrics
 
 
-class Startable(Protocol):
-    """Something with a connection of its own."""
-
-    start: Callable[[], Awaitable[None]]
-    stop: Callable[[], Awaitable[None]]
-
-
 @dataclass(slots=True)
 class App:
     """All rooms of one worker. `started` is set by the lifecycle."""
@@ -55,7 +48,7 @@ class App:
     judge: Judge
     consumer: Consumer
     producer: Producer
-    state: tuple[Startable, ...]
+    redis: Batches | None
     budget: TokenBudget
     assignments: Assignments
     dispatch: Dispatch
@@ -95,7 +88,7 @@ def build(
     judge = judge or create_judge(settings.engine, registry=engine_registry, progress=progress)
     metrics = Metrics()
     metrics.describe_build(engine=judge.engine, model=judge.model)
-    cache, seen, state = _state(settings, metrics)
+    cache, seen, redis = _state(settings, metrics)
     consumer = consumer or KafkaConsumer(settings.kafka, settings.topics.events)
     producer = producer or KafkaProducer(settings.kafka)
     intake_settings = settings.intake
@@ -156,7 +149,7 @@ def build(
         judge,
         consumer,
         producer,
-        state,
+        redis,
         budget,
         assignments,
         dispatch,
@@ -186,12 +179,13 @@ def _polls(app: App) -> ProbeResult:
 
 def _state(
     settings: Settings, metrics: Metrics
-) -> tuple[VerdictCache | None, SeenEvents | None, tuple[Startable, ...]]:
+) -> tuple[VerdictCache | None, SeenEvents | None, Batches | None]:
     if settings.redis.url is None:
-        return None, None, ()
-    cache = RedisVerdictCache(settings.redis, metrics)
-    seen = RedisSeenEvents(settings.redis, metrics)
-    return cache, seen, (cache, seen)
+        return None, None, None
+    batches = Batches(settings.redis, metrics)
+    cache = RedisVerdictCache(batches, settings.redis.verdict_ttl_s)
+    seen = RedisSeenEvents(batches, settings.redis.seen_ttl_s)
+    return cache, seen, batches
 
 
 def decoder(settings: Settings) -> Callable[[InputRecord], ChatEvent]:

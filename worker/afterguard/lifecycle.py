@@ -125,7 +125,7 @@ async def _start(app: App, stop: Stop, stack: AsyncExitStack) -> bool:
         stack.push_async_callback(app.http.stop)
     starts = (
         (app.judge.start, app.judge.stop),
-        *((it.start, it.stop) for it in app.state),
+        *([(app.redis.start, app.redis.stop)] if app.redis else []),
         (app.producer.start, app.producer.stop),
     )
     for start, end in starts:

@@ -170,6 +170,10 @@ def _gpu(installed: str) -> list[Finding]:
 
 
 async def _model(settings: Settings) -> list[Finding]:
+    return await asyncio.to_thread(_look_at_model, settings)
+
+
+def _look_at_model(settings: Settings) -> list[Finding]:
     engine = settings.engine
     if engine.kind != "vllm":
         return []

@@ -63,8 +63,8 @@ def read(judgement: Judgement, policy: Policy) -> Reading:
     of the label at the policy's threshold, sends the event to a person instead.
     """
     if judgement.status is not JudgementStatus.ANSWERED or judgement.violation is None:
-        outcome, reason = _NO_ANSWER.get(judgement.status, (Outcome.UNPARSEABLE, Reason.NO_ANSWER))
-        return Reading(outcome, reason)
+        unanswered = _NO_ANSWER.get(judgement.status, (Outcome.UNPARSEABLE, Reason.NO_ANSWER))
+        return Reading(*unanswered)
     outcome, reason = _weigh(judgement, policy)
     known, unknown = _citations(judgement.rule_ids, policy)
     if outcome is Outcome.NO_VIOLATION:

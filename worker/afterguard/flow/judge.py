@@ -60,7 +60,7 @@ class Judging:
             return [Finding(Reading(Outcome.SKIPPED, admission.skip))]
         content = self._render(admission.event)
         if await self._duplicate(admission, content):
-            self._metrics.seen_duplicates.inc()
+            self._metrics.duplicates_recognised.inc()
             return [Finding(Reading(Outcome.SKIPPED, Reason.DUPLICATE_EVENT))]
         findings = await self._recall(admission, content)
         asked = [policy for policy in admission.policies if policy.id not in findings]
@@ -86,7 +86,11 @@ class Judging:
         policies = admission.policies
         keys = [verdict_key(content, policy, self._model) for policy in policies]
         kept = await self._cache.get_many(keys)
-        if self._cache.away:
+        away = self._cache.away
+        hits = sum(value is not None for value in kept)
+        self._metrics.cache_requests["hit"].inc(hits)
+        self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - hits)
+        if away:
             admission.degraded.append(Degraded.CACHE_AWAY)
         queued = self._clock() - admission.received
         return {
@@ -113,8 +117,11 @@ class Judging:
             _trace(admission) if record.headers else {},
         )
         began = self._clock()
+        queued = began - admission.received
+        self._metrics.queue_seconds[admission.lane].observe(queued)
         attempted = await self._engine.ask(request, admission.deadline)
-        ended = self._clock()
+        judging = self._clock() - began
+        self._metrics.judge_seconds.observe(judging)
         judgement = attempted.judgement
         if judgement is None:
             reading = attempted.gave_up or Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
@@ -130,8 +137,8 @@ class Judging:
             judgement,
             stages=(policy.effort.value,),
             attempts=attempted.attempts,
-            queued_s=began - admission.received,
-            judging_s=ended - began,
+            queued_s=queued,
+            judging_s=judging,
         )
 
 

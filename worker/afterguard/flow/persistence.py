@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from afterguard.contracts.errors import AfterguardError, Consequence
+from afterguard.contracts.errors import (
+    AfterguardError,
+    Consequence,
+    EngineBusy,
+    RequestRefused,
+)
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.findings import Reading
@@ -59,6 +64,7 @@ class Persistence:
             try:
                 judgement = await self._judge.judge(request)
             except AfterguardError as error:
+                self._count(error)
                 match error.consequence:
                     case Consequence.EXIT:
                         raise
@@ -76,9 +82,21 @@ class Persistence:
                     request_id=request.request_id,
                     error=type(error).__name__,
                 )
+                self._metrics.judge_requests["unforeseen"].inc()
                 return _gave_up(attempts, Outcome.FAILED, Reason.INTERNAL_FAULT)
             else:
+                self._metrics.judge_requests["answered"].inc()
                 return Attempted(attempts, judgement=judgement)
+
+    def _count(self, error: AfterguardError) -> None:
+        match error:
+            case EngineBusy():
+                result = "busy"
+            case RequestRefused():
+                result = "refused"
+            case _:
+                result = "fault"
+        self._metrics.judge_requests[result].inc()
 
 
 def _gave_up(attempts: int, outcome: Outcome, reason: Reason) -> Attempted:

@@ -144,7 +144,7 @@ class Intake:
     ) -> None:
         entry = assignment.ledger.admit(record.coordinates.offset, 0, now)
         self._budget.take(0)
-        self._metrics.rejected(rejected.reason)
+        self._metrics.rejected[rejected.reason].inc()
         # A flood of bad records must not become a flood of log lines; every one is counted.
         if now - self._reject_logged >= _LOG_EVERY_S:
             self._reject_logged = now

@@ -12,6 +12,7 @@ from afterguard.contracts.errors import PublishFailed, RejectedInput
 from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.contracts.words import Outcome
 from afterguard.delivery.ledger import Entry, Stage
+from afterguard.flow.admit import utc_now
 from afterguard.flow.decide import Decision
 from afterguard.flow.ports import SeenEvents
 from afterguard.stream.outputs import Outputs
@@ -87,6 +88,7 @@ class Publish:
         records = self._outputs.audit(decision)
         if decision.failed is not None:
             finding = decision.failed
+            self._metrics.dead_letter((finding.reading.reason or Outcome.FAILED).value)
             records += self._outputs.dead_letter(
                 admission.record,
                 outcome=Outcome.FAILED,
@@ -112,6 +114,7 @@ class Publish:
             detail=rejected.detail,
             attempts=0,
         )
+        self._metrics.dead_letter(rejected.reason.value)
         entry.advance(Stage.JUDGED)
         parcel = _Parcel(entry, len(letters), None)
         self._queue.extend((letter, parcel) for letter in letters)
@@ -139,8 +142,20 @@ class Publish:
         if parcel.owed or not parcel.entry.live:
             return
         parcel.entry.settle()
-        decision = parcel.decision
-        if decision is None:
-            return
+        if parcel.decision is not None:
+            self._written(parcel.decision)
+
+    def _written(self, decision: Decision) -> None:
+        metrics = self._metrics
+        for verdict in decision.audit:
+            metrics.verdict(verdict.policy_id, verdict.outcome)
+            if verdict.prompt_tokens:
+                metrics.prompt_tokens.inc(verdict.prompt_tokens)
+                metrics.cached_prompt_tokens.inc(verdict.cached_prompt_tokens)
+                metrics.output_tokens.inc(verdict.output_tokens)
+        if decision.intervention is not None:
+            metrics.interventions[decision.intervention.action].inc()
+            age = (utc_now() - decision.admission.event.occurred_at).total_seconds()
+            metrics.time_to_intervention.observe(max(0.0, age))
         if self._seen is not None and decision.seen_key is not None:
             self._seen.mark(decision.seen_key, decision.admission.record.coordinates)

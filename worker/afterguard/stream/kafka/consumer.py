@@ -161,7 +161,7 @@ class KafkaConsumer:
         return self._consumer
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] (aiokafka ships no types)
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, consumer: KafkaConsumer, listener: AssignmentListener) -> None:
         self._consumer, self._listener = consumer, listener
 

@@ -1,0 +1,1 @@
+"""What Afterguard costs beside what it stands on; `make bench` runs both measurements."""

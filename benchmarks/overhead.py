@@ -1,0 +1,113 @@
+"""Overhead: the whole worker with the null engine against a bare loop, interleaved in one run."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from afterguard.embedded.broker import EmbeddedBroker
+
+from afterguard.stream.kafka.admin import create_topics
+from afterguard.stream.settings import KafkaSettings, TopicSettings
+from benchmarks.load import fill
+
+_POLICY = """---
+id: bench
+title: One policy for everything
+owner: benchmarks
+rules:
+  - {id: B1, title: A rule, severity: low, action: label}
+---
+## Instruction
+
+Judge whether the content breaks rule B1.
+
+## Definitions
+
+- **Thing**: a thing.
+
+## Criteria
+
+### Violates
+
+- **B1**: the content is a thing.
+
+### Does not violate
+
+- Everything else.
+
+## Examples
+
+- Content: "a thing" → violation 1, rules B1
+- Content: "nothing" → violation 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """Medians over the rounds, events per second, and their ratio."""
+
+    bare: float
+    worker: float
+
+    @property
+    def ratio(self) -> float:
+        """The worker's share of what the bare loop reaches."""
+        return self.worker / self.bare
+
+
+async def measure(events: int, rounds: int) -> Overhead:
+    """Bare, worker, bare, worker, ... each in a fresh process and a fresh group."""
+    bare: list[float] = []
+    worker: list[float] = []
+    with TemporaryDirectory(prefix="afterguard-bench-") as folder:
+        Path(folder, "bench.md").write_text(_POLICY, encoding="utf-8")
+        async with EmbeddedBroker() as broker:
+            kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+            topics = TopicSettings()
+            await create_topics(kafka, topics, partitions=1)
+            await fill(broker.bootstrap_servers, topics.events, events)
+            for number in range(rounds):
+                bare.append(
+                    _run(
+                        "bare",
+                        broker.bootstrap_servers,
+                        topics.events,
+                        topics.audit,
+                        f"bare-{uuid4()}",
+                        str(events),
+                    )
+                )
+                worker.append(
+                    _run(
+                        "worker",
+                        broker.bootstrap_servers,
+                        topics.events,
+                        topics.audit,
+                        topics.interventions,
+                        topics.dead_letters,
+                        f"worker-{uuid4()}",
+                        str(events),
+                        folder,
+                    )
+                )
+                print(
+                    f"round {number + 1}: bare {bare[-1]:,.0f}/s, worker {worker[-1]:,.0f}/s, "
+                    f"ratio {worker[-1] / bare[-1]:.2f}",
+                    flush=True,
+                )
+    return Overhead(median(bare), median(worker))
+
+
+def _run(module: str, *arguments: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    return float(done.stdout.split()[-1])

@@ -1,0 +1,61 @@
+"""The whole worker with the null engine, as a process of its own; prints events per second."""
+
+import asyncio
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import uvloop
+from afterguard.telemetry.logs import configure_logs
+
+from afterguard.app import build
+from afterguard.engine.settings import EngineSettings
+from afterguard.health.settings import HttpSettings
+from afterguard.lifecycle import Stop, serve
+from afterguard.policy.settings import PolicySettings
+from afterguard.settings import Settings
+from afterguard.stream.settings import KafkaSettings, TopicSettings
+from afterguard.telemetry.settings import LogSettings
+
+_LOOK_S = 0.005
+
+
+async def run(
+    bootstrap_servers: str, topics: TopicSettings, group: str, events: int, policies: Path
+) -> float:
+    """Events per second from the first record taken to the last one settled."""
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group_id=group),
+        topics=topics,
+        engine=EngineSettings(kind="null"),
+        http=HttpSettings(port=0),
+        policies=PolicySettings(directory=policies),
+    )
+    configure_logs(LogSettings(level="warning"))
+    app, stop = build(settings), Stop()
+    measured = 0.0
+
+    async def measure() -> None:
+        nonlocal measured
+        while not app.assignments.fates.admitted:
+            await asyncio.sleep(_LOOK_S)
+        began = perf_counter()
+        while app.assignments.fates.settled < events:
+            await asyncio.sleep(_LOOK_S)
+        measured = events / (perf_counter() - began)
+        stop.ask()
+
+    watching = asyncio.create_task(measure())
+    code = await serve(app, stop)
+    watching.cancel()
+    if code:
+        raise SystemExit(code)
+    return measured
+
+
+if __name__ == "__main__":
+    servers, source, audit, interventions, letters, group, count, folder = sys.argv[1:]
+    names = TopicSettings(
+        events=source, audit=audit, interventions=interventions, dead_letters=letters
+    )
+    print(uvloop.run(run(servers, names, group, int(count), Path(folder))))

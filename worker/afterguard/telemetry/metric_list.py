@@ -1,0 +1,223 @@
+"""Every metric as one typed list: name, kind, unit, meaning, and what to do about it.
+
+The documentation, the dashboards' checks and the objects of `metrics` are made from this list.
+Labels take their values from closed sets (policy ids, outcomes, partitions): no ids, no text.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+_SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+_ENGINE_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: With its unit, as Prometheus has it; `afterguard_` is put before it.
+        kind: Of the Prometheus types.
+        unit: What is counted or measured.
+        meaning: What the number says.
+        remedy: What an operator does when it is odd.
+        labels: Names of its labels.
+        buckets: Upper bounds, for a histogram.
+    """
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    meaning: str
+    remedy: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+_ROOM = "none; it is the base of other figures"
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "events_received_total", "counter", "records", "Records taken from the input topic.", _ROOM
+    ),
+    Metric(
+        "events_rejected_total",
+        "counter",
+        "records",
+        "Records that are no valid event; each is a dead letter.",
+        "`reason` tells the fault; look at a dead letter and mend the producer or `input.map`",
+        ("reason",),
+    ),
+    Metric(
+        "unknown_fields_total",
+        "counter",
+        "fields",
+        "Fields of events that nobody here knows.",
+        "a producer is ahead of this worker, or misspells a field",
+    ),
+    Metric(
+        "verdicts_total",
+        "counter",
+        "verdicts",
+        "Verdicts acknowledged by the broker.",
+        "a sudden change of `violation` after an edit of a policy: test the policy",
+        ("policy", "outcome"),
+    ),
+    Metric(
+        "interventions_total",
+        "counter",
+        "interventions",
+        "Interventions acknowledged by the broker.",
+        "a surge of one action: look at its policy before the platform acts on more",
+        ("action",),
+    ),
+    Metric(
+        "dead_letters_total",
+        "counter",
+        "events",
+        "Events that went to the dead letters.",
+        "list them by reason; replay what can be judged now",
+        ("reason",),
+    ),
+    Metric(
+        "duplicates_recognised_total",
+        "counter",
+        "events",
+        "Events that had been judged and published before and were skipped.",
+        _ROOM,
+    ),
+    Metric(
+        "judge_requests_total",
+        "counter",
+        "requests",
+        "Requests to the engine by how they ended.",
+        "`busy`: the engine's queue is full; `fault`: see the engine's log",
+        ("result",),
+    ),
+    Metric(
+        "judge_retries_total",
+        "counter",
+        "requests",
+        "Requests sent again.",
+        "see judge_requests_total",
+    ),
+    Metric(
+        "judge_seconds",
+        "histogram",
+        "seconds",
+        "One request in the engine.",
+        "grows with the queue; add workers or lower the effort",
+        (),
+        _ENGINE_SECONDS,
+    ),
+    Metric(
+        "queue_seconds",
+        "histogram",
+        "seconds",
+        "From received to the first engine request.",
+        "the engine is the bottleneck: add workers",
+        ("lane",),
+        _SECONDS,
+    ),
+    Metric(
+        "time_to_intervention_seconds",
+        "histogram",
+        "seconds",
+        "From the event's own time to the acknowledged intervention.",
+        "compare with queue_seconds and judge_seconds to see where the time goes",
+        (),
+        _SECONDS,
+    ),
+    Metric("prompt_tokens_total", "counter", "tokens", "Tokens of prompts.", _ROOM),
+    Metric(
+        "cached_prompt_tokens_total",
+        "counter",
+        "tokens",
+        "Of these, tokens from the prefix cache.",
+        "a falling share: KV memory is short, or too many policies and efforts alternate",
+    ),
+    Metric("output_tokens_total", "counter", "tokens", "Tokens that the model wrote.", _ROOM),
+    Metric(
+        "in_flight_events",
+        "gauge",
+        "events",
+        "Admitted and not settled.",
+        "at its limit: the worker is saturated",
+    ),
+    Metric(
+        "in_flight_tokens",
+        "gauge",
+        "tokens",
+        "Estimated tokens admitted and not settled.",
+        "at token_budget: the worker is saturated",
+    ),
+    Metric(
+        "token_budget", "gauge", "tokens", "Intake pauses above it.", "intake.max_tokens_in_flight"
+    ),
+    Metric(
+        "waiting_events", "gauge", "events", "Admitted and not yet at the engine.", "add workers"
+    ),
+    Metric(
+        "paused_partitions",
+        "gauge",
+        "partitions",
+        "Partitions that intake holds back.",
+        "back-pressure at work; for long: add workers",
+    ),
+    Metric(
+        "lag_records",
+        "gauge",
+        "records",
+        "Records not yet taken.",
+        "rising: add workers",
+        ("topic", "partition"),
+    ),
+    Metric(
+        "oldest_unsettled_seconds",
+        "gauge",
+        "seconds",
+        "Age of the event that holds the commit back, since it was taken in.",
+        "one partition alone: a stuck event; all of them: the engine or the broker",
+        ("topic", "partition"),
+    ),
+    Metric(
+        "committed_offset",
+        "gauge",
+        "offset",
+        "Last committed offset.",
+        "stands still while events arrive: see oldest_unsettled_seconds",
+        ("topic", "partition"),
+    ),
+    Metric("ledger_admitted", "gauge", "events", "Admitted since the start.", _ROOM),
+    Metric("ledger_settled", "gauge", "events", "Settled since the start.", _ROOM),
+    Metric(
+        "ledger_abandoned",
+        "gauge",
+        "events",
+        "Given back to another worker since the start.",
+        "many: rebalances are frequent or delivery.revoke_grace_s is short",
+    ),
+    Metric(
+        "cache_requests_total",
+        "counter",
+        "lookups",
+        "Lookups in the verdict cache.",
+        "`away`: Redis does not answer",
+        ("result",),
+    ),
+    Metric(
+        "redis_away",
+        "gauge",
+        "0 or 1",
+        "Whether Redis does not answer.",
+        "see redis.url and the server",
+    ),
+    Metric(
+        "redis_dropped_total",
+        "counter",
+        "writes",
+        "Writes that were dropped; each may cost a repeat.",
+        "Redis is slow or away",
+    ),
+    Metric("build_info", "gauge", "1", "What runs here.", _ROOM, ("version", "engine", "model")),
+)

@@ -1,0 +1,99 @@
+"""The metrics as objects on a registry of their own, with the hot ones bound once."""
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from afterguard import __version__
+from afterguard.contracts.errors import RejectReason
+from afterguard.contracts.words import Action, Lane, Outcome
+from afterguard.telemetry.metric_list import METRICS, Metric
+
+_PARTITIONED = ("lag_records", "oldest_unsettled_seconds", "committed_offset")
+
+
+class Metrics:
+    """Counts and shows. Each name of the list is an attribute, without unit suffix `_total`.
+
+    Children with labels from small closed sets are looked up once: a look-up for every event
+    would cost as much as decoding it.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        made = {metric.name: _make(metric, self.registry) for metric in METRICS}
+        self.events_received: Counter = made["events_received_total"]
+        self.unknown_fields: Counter = made["unknown_fields_total"]
+        self.duplicates_recognised: Counter = made["duplicates_recognised_total"]
+        self.judge_retries: Counter = made["judge_retries_total"]
+        self.judge_seconds: Histogram = made["judge_seconds"]
+        self.time_to_intervention: Histogram = made["time_to_intervention_seconds"]
+        self.prompt_tokens: Counter = made["prompt_tokens_total"]
+        self.cached_prompt_tokens: Counter = made["cached_prompt_tokens_total"]
+        self.output_tokens: Counter = made["output_tokens_total"]
+        self.in_flight_events: Gauge = made["in_flight_events"]
+        self.in_flight_tokens: Gauge = made["in_flight_tokens"]
+        self.token_budget: Gauge = made["token_budget"]
+        self.waiting_events: Gauge = made["waiting_events"]
+        self.paused_partitions: Gauge = made["paused_partitions"]
+        self.lag_records: Gauge = made["lag_records"]
+        self.oldest_unsettled_seconds: Gauge = made["oldest_unsettled_seconds"]
+        self.committed_offset: Gauge = made["committed_offset"]
+        self.ledger_admitted: Gauge = made["ledger_admitted"]
+        self.ledger_settled: Gauge = made["ledger_settled"]
+        self.ledger_abandoned: Gauge = made["ledger_abandoned"]
+        self.redis_away: Gauge = made["redis_away"]
+        self.redis_dropped: Counter = made["redis_dropped_total"]
+        self.rejected = {
+            reason: made["events_rejected_total"].labels(reason.value) for reason in RejectReason
+        }
+        self.interventions = {
+            action: made["interventions_total"].labels(action.value) for action in Action
+        }
+        self.queue_seconds = {lane: made["queue_seconds"].labels(lane.value) for lane in Lane}
+        self.cache_requests = {
+            result: made["cache_requests_total"].labels(result)
+            for result in ("hit", "miss", "away")
+        }
+        self.judge_requests = {
+            result: made["judge_requests_total"].labels(result)
+            for result in ("answered", "busy", "fault", "refused", "unforeseen")
+        }
+        self._dead_letters: Counter = made["dead_letters_total"]
+        self._verdicts: Counter = made["verdicts_total"]
+        self._verdict_children: dict[tuple[str | None, Outcome], Counter] = {}
+        self._build: Gauge = made["build_info"]
+        self._partitioned: tuple[Gauge, ...] = tuple(made[name] for name in _PARTITIONED)
+
+    def verdict(self, policy_id: str | None, outcome: Outcome) -> None:
+        """Count one acknowledged verdict; policy ids come from the loaded policies alone."""
+        key = policy_id, outcome
+        child = self._verdict_children.get(key)
+        if child is None:
+            child = self._verdicts.labels(policy_id or "", outcome.value)
+            self._verdict_children[key] = child
+        child.inc()
+
+    def dead_letter(self, reason: str) -> None:
+        """Count one event that went to the dead letters."""
+        self._dead_letters.labels(reason).inc()
+
+    def describe_build(self, *, engine: str, model: str) -> None:
+        """Show what runs here."""
+        self._build.labels(__version__, engine, model).set(1)
+
+    def forget_partitions(self) -> None:
+        """Drop the series of partitions; those that are ours are shown anew."""
+        for gauge in self._partitioned:
+            gauge.clear()
+
+
+def _make(metric: Metric, registry: CollectorRegistry) -> Any:  # noqa: ANN401
+    name, text = f"afterguard_{metric.name}", f"{metric.meaning} Unit: {metric.unit}."
+    match metric.kind:
+        case "counter":
+            return Counter(name, text, metric.labels, registry=registry)
+        case "gauge":
+            return Gauge(name, text, metric.labels, registry=registry)
+        case "histogram":
+            return Histogram(name, text, metric.labels, registry=registry, buckets=metric.buckets)
