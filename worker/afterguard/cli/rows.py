@@ -1,0 +1,202 @@
+"""Files of messages as rows: JSON lines, a JSON array, CSV, TSV or plain text, gzipped or not.
+
+Each row comes as the bytes of one JSON document, as a record of the log would carry it, so that
+commands read a file exactly as the worker reads a topic.
+"""
+
+import csv
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from pydantic_core import from_json, to_json
+
+from afterguard.contracts.errors import SettingsError
+
+Stream = io.BufferedReader | gzip.GzipFile
+
+STDIN: Final = "-"
+_ARRAY_LIMIT: Final = 64 * 2**20
+_GZIP: Final = b"\x1f\x8b"
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class RowFormat(StrEnum):
+    """How rows are written in a file."""
+
+    JSONL = "jsonl"
+    JSON = "json"
+    CSV = "csv"
+    TSV = "tsv"
+    TEXT = "text"
+
+
+_SUFFIXES: Final = {
+    ".jsonl": RowFormat.JSONL,
+    ".ndjson": RowFormat.JSONL,
+    ".json": RowFormat.JSON,
+    ".csv": RowFormat.CSV,
+    ".tsv": RowFormat.TSV,
+    ".txt": RowFormat.TEXT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a file.
+
+    Attributes:
+        line: Where it begins, counted from 1; for a JSON array, its position there.
+        value: One JSON document; None when the row cannot be read.
+        fault: Why it cannot be read. Never quotes the row.
+    """
+
+    line: int
+    value: bytes | None
+    fault: str = ""
+
+
+class RowFile:
+    """An open file of rows.
+
+    An empty cell of a CSV file is null, so that `default` applies to it. Blank lines are no rows.
+
+    Args:
+        name: A path, or `-` for standard input.
+        row_format: None to go by the name: `.jsonl`, `.json`, `.csv`, `.tsv`, `.txt`, each with
+            `.gz` or without. Standard input and unknown names are read as JSON lines.
+        max_row_bytes: A longer row is a row with a fault; it is passed over unread.
+
+    Raises:
+        SettingsError: The file cannot be read, here or later while iterating.
+    """
+
+    def __init__(
+        self, name: str, row_format: RowFormat | None = None, *, max_row_bytes: int = 16 * 2**20
+    ) -> None:
+        self.name = "standard input" if name == STDIN else name
+        self._max = max_row_bytes
+        self.format = row_format or _format_of(name)
+        try:
+            self._raw = io.FileIO(os.dup(0) if name == STDIN else name, "rb")
+        except OSError as error:
+            raise SettingsError([f"{self.name}: cannot be read: {error.strerror}"]) from None
+        self.size = None if name == STDIN else Path(name).stat().st_size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._raw.close()
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that were read so far, compressed as they stand; 0 for a pipe."""
+        with suppress(OSError, ValueError):
+            return self._raw.tell()
+        return 0
+
+    def __iter__(self) -> Iterator[Row]:
+        try:
+            yield from self._rows()
+        except (OSError, EOFError, zlib.error, csv.Error) as error:
+            raise SettingsError([f"{self.name}: cannot be read further: {error}"]) from None
+
+    def _rows(self) -> Iterator[Row]:
+        plain = io.BufferedReader(self._raw)
+        # No second buffer around the first: it would wait for a full block of a slow pipe.
+        packed = plain.peek(2)[:2] == _GZIP
+        stream: Stream = gzip.GzipFile(fileobj=plain) if packed else plain
+        if stream.peek(3)[:3] == _BOM:
+            stream.read(3)
+        match self.format:
+            case RowFormat.JSON if stream.peek(64)[:64].lstrip()[:1] == b"[":
+                return self._array(stream)
+            case RowFormat.JSON | RowFormat.JSONL:
+                return self._json_lines(stream)
+            case RowFormat.TEXT:
+                return self._text_lines(stream)
+            case RowFormat.CSV:
+                return self._table(stream, ",")
+            case RowFormat.TSV:
+                return self._table(stream, "\t")
+
+    def _json_lines(self, stream: Stream) -> Iterator[Row]:
+        for number, line in _lines(stream, self._max):
+            if line is None:
+                yield self._too_long(number)
+            elif document := line.strip():
+                yield Row(number, document)
+
+    def _text_lines(self, stream: Stream) -> Iterator[Row]:
+        for number, line in _lines(stream, self._max):
+            if line is None:
+                yield self._too_long(number)
+            elif line.strip():
+                yield _as_json(
+                    number, {"text": line.decode("utf-8", "surrogateescape").rstrip("\r\n")}
+                )
+
+    def _array(self, stream: Stream) -> Iterator[Row]:
+        whole = stream.read(_ARRAY_LIMIT + 1)
+        if len(whole) > _ARRAY_LIMIT:
+            raise OSError(f"a JSON array of more than {_ARRAY_LIMIT} bytes; use JSON lines")
+        try:
+            elements = from_json(whole)
+        except ValueError as error:
+            raise OSError(f"not a JSON array: {error}") from None
+        for number, element in enumerate(elements, start=1):
+            yield _as_json(number, element)
+
+    def _table(self, stream: Stream, delimiter: str) -> Iterator[Row]:
+        text = io.TextIOWrapper(stream, "utf-8", errors="surrogateescape", newline="")
+        csv.field_size_limit(self._max)
+        reader = csv.reader(text, delimiter=delimiter)
+        header = next(reader, None)
+        if not header or not all(header) or len(set(header)) < len(header):
+            raise OSError("the first row must name each column, and each but once")
+        begins = reader.line_num + 1
+        for cells in reader:
+            if len(cells) > len(header):
+                yield Row(begins, None, f"{len(cells)} cells under {len(header)} columns")
+            elif cells:
+                filled = zip(header, cells, strict=False)
+                yield _as_json(begins, {column: cell or None for column, cell in filled})
+            begins = reader.line_num + 1
+
+    def _too_long(self, line: int) -> Row:
+        return Row(line, None, f"longer than {self._max} bytes")
+
+
+def _format_of(name: str) -> RowFormat:
+    return _SUFFIXES.get(Path(name.lower().removesuffix(".gz")).suffix, RowFormat.JSONL)
+
+
+def _lines(stream: Stream, limit: int) -> Iterator[tuple[int, bytes | None]]:
+    """Lines with their numbers; None for a line over the limit, which is passed over unread."""
+    number = 0
+    while line := stream.readline(limit):
+        number += 1
+        if len(line) < limit or line.endswith(b"\n"):
+            yield number, line
+            continue
+        while (rest := stream.readline(limit)) and not rest.endswith(b"\n"):
+            pass
+        yield number, None
+
+
+def _as_json(line: int, document: object) -> Row:
+    try:
+        return Row(line, to_json(document))
+    except ValueError:
+        return Row(line, None, "not UTF-8")

@@ -1,0 +1,201 @@
+"""Topics: what the worker needs, what the broker has, and making what is missing."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from afterguard.contracts.errors import StreamError, StreamUnavailable
+from afterguard.stream.kafka.connection import until_it_answers
+from afterguard.stream.settings import KafkaSettings, TopicSettings
+
+_DAY_MS: Final = 86_400_000
+_MAX_MESSAGE_BYTES: Final = 1_048_588
+_USUAL_REPLICATION: Final = 3
+RETENTION_DAYS: Final = {"events": 7, "interventions": 14, "audit": 90, "dead_letters": 30}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it should be.
+
+    Attributes:
+        name: The topic.
+        purpose: Its field in the `topics` section of the settings.
+        partitions: How many.
+        replication: Copies of each partition.
+        config: Kafka's own settings of the topic.
+    """
+
+    name: str
+    purpose: str
+    partitions: int
+    replication: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the broker has it; `replication` is that of its weakest partition."""
+
+    name: str
+    partitions: int
+    replication: int
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What `create_topics` found and did.
+
+    Attributes:
+        plans: The four topics as they should be.
+        existing: Those that existed before, by name.
+        made: The names of those that were made.
+    """
+
+    plans: list[TopicPlan]
+    existing: dict[str, TopicState]
+    made: frozenset[str]
+
+
+def plan_topics(topics: TopicSettings, *, partitions: int, replication: int) -> list[TopicPlan]:
+    """The four topics as they should be.
+
+    Retention is 7 days for events, 14 for interventions, 90 for the audit (whoever answers an
+    appeal needs it), 30 for dead letters. With three or more copies a write needs two of them.
+    """
+    config = {"cleanup.policy": "delete", "max.message.bytes": str(_MAX_MESSAGE_BYTES)}
+    if replication >= 3:
+        config["min.insync.replicas"] = "2"
+    return [
+        TopicPlan(
+            name=name,
+            purpose=purpose,
+            partitions=partitions,
+            replication=replication,
+            config=config | {"retention.ms": str(RETENTION_DAYS[purpose] * _DAY_MS)},
+        )
+        for purpose, name in topics.model_dump().items()
+    ]
+
+
+async def topic_states(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, TopicState]:
+    """Those of the named topics that exist.
+
+    Raises:
+        StreamUnavailable: The broker does not answer within `kafka.start_timeout_s`.
+    """
+    async with _admin(kafka) as admin:
+        return await _states(admin, names)
+
+
+async def missing_topics(kafka: KafkaSettings, names: Iterable[str]) -> set[str]:
+    """Those of the named topics that do not exist. Creates nothing.
+
+    Raises:
+        StreamUnavailable: The broker does not answer within `kafka.start_timeout_s`.
+    """
+    wanted = set(names)
+    return wanted - set(await topic_states(kafka, wanted))
+
+
+async def create_topics(
+    kafka: KafkaSettings,
+    topics: TopicSettings,
+    *,
+    partitions: int,
+    replication: int | None = None,
+    dry_run: bool = False,
+) -> Creation:
+    """Make those of the four topics that do not exist; touch none that does.
+
+    Args:
+        kafka: Where the broker is.
+        topics: The names.
+        partitions: Of each topic.
+        replication: Copies of each partition; 3, or one per broker if there are fewer, when None.
+        dry_run: Look and plan only.
+
+    Raises:
+        StreamUnavailable: The broker does not answer within `kafka.start_timeout_s`.
+        StreamError: The broker refused a topic; names it and the reason.
+    """
+    async with _admin(kafka) as admin:
+        brokers = len((await admin.describe_cluster())["brokers"])
+        plans = plan_topics(
+            topics,
+            partitions=partitions,
+            replication=replication or min(_USUAL_REPLICATION, brokers),
+        )
+        existing = await _states(admin, [plan.name for plan in plans])
+        absent = [plan for plan in plans if plan.name not in existing]
+        made = frozenset() if dry_run or not absent else await _create(admin, absent)
+        return Creation(plans, existing, made)
+
+
+async def _create(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan]) -> frozenset[str]:
+    answer = await admin.create_topics(
+        [
+            NewTopic(
+                name=plan.name,
+                num_partitions=plan.partitions,
+                replication_factor=plan.replication,
+                topic_configs=plan.config,
+            )
+            for plan in plans
+        ]
+    )
+    refused: list[str] = []
+    made: set[str] = set()
+    for name, code, *told in answer.topic_errors:
+        error = for_code(code)
+        if code == 0:
+            made.add(name)
+        elif error is not TopicAlreadyExistsError:  # another command was quicker
+            reason = told[0] if told and told[0] else error.description
+            refused.append(f"{name}: {error.__name__}: {reason}")
+    if refused:
+        raise StreamError("topics refused: " + "; ".join(refused))
+    return frozenset(made)
+
+
+@asynccontextmanager
+async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    async def connect() -> AIOKafkaAdminClient:
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=kafka.bootstrap_servers,
+            client_id=f"{kafka.client_id}-admin",
+            request_timeout_ms=kafka.request_timeout_ms,
+        )
+        try:
+            await admin.start()
+        except BaseException:
+            await admin.close()
+            raise
+        return admin
+
+    admin = await until_it_answers(connect, kafka)
+    try:
+        yield admin
+    except KafkaError as error:
+        raise StreamUnavailable(
+            f"{kafka.bootstrap_servers}: {type(error).__name__}: {error}"
+        ) from None
+    finally:
+        await admin.close()
+
+
+async def _states(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, TopicState]:
+    # Asking for all topics, not for these: a broker that creates topics on its own does so when a
+    # client asks for the metadata of one by name.
+    wanted = set(names)
+    found: dict[str, TopicState] = {}
+    for topic in await admin.describe_topics():
+        name, partitions = topic["topic"], topic["partitions"]
+        if name in wanted and topic["error_code"] == 0:
+            copies = min((len(part["replicas"]) for part in partitions), default=0)
+            found[name] = TopicState(name, len(partitions), copies)
+    return found
