@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from afterguard.embedded.broker import EmbeddedBroker
 
-from afterguard.stream.kafka.admin import create_topics
+from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 from benchmarks.load import fill
 
@@ -68,7 +68,7 @@ async def measure(events: int, rounds: int) -> Overhead:
         async with EmbeddedBroker() as broker:
             kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
             topics = TopicSettings()
-            await create_topics(kafka, topics, partitions=1)
+            await create_topics(kafka, plan_topics(topics, partitions=1, replication=1))
             await fill(broker.bootstrap_servers, topics.events, events)
             for number in range(rounds):
                 bare.append(

@@ -31,7 +31,7 @@ from afterguard.health.settings import HttpSettings
 from afterguard.policy.registry import load_policies
 from afterguard.settings import Settings
 from afterguard.state.settings import RedisSettings
-from afterguard.stream.kafka.admin import create_topics
+from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.settings import KafkaSettings
 
@@ -79,7 +79,9 @@ async def _demo(events: int, rate: float, null_engine: bool, console: Console) -
             http=HttpSettings(port=_free_port()),
             engine=engine,
         )
-        await create_topics(settings.kafka, settings.topics, partitions=4)
+        await create_topics(
+            settings.kafka, plan_topics(settings.topics, partitions=4, replication=1)
+        )
         worker = DemoWorker(settings, directory)
         stack.push_async_callback(worker.drain, _DRAIN_S)
         began = monotonic()

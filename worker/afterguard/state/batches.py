@@ -21,6 +21,7 @@ _log = structlog.get_logger(__name__)
 _MOST_WAITING = 20_000
 _FAULTS = (RedisError, OSError, TimeoutError)
 
+Question = tuple[str, "asyncio.Future[bytes | None]"]
 Write = tuple[str, bytes, int, bool]
 
 
@@ -91,19 +92,21 @@ class Batches:
             self._reads.add(task)
             task.add_done_callback(self._reads.discard)
 
-    async def _read(self, asked: Sequence[tuple[str, "asyncio.Future[bytes | None]"]]) -> None:
+    async def _read(self, asked: Sequence[Question]) -> None:
         values: Sequence[bytes | None] = [None] * len(asked)
         client = self._client
-        if client is not None and self._circuit.passes:
-            try:
+        try:
+            if client is not None and self._circuit.passes:
                 async with asyncio.timeout(self._settings.timeout_s):
                     values = await client.mget([self._prefix + key for key, _ in asked])
                 self._circuit.succeeded()
-            except _FAULTS as error:
-                self._fault(error)
-        for (_, future), value in zip(asked, values, strict=True):
-            if not future.done():
-                future.set_result(value)
+        except _FAULTS as error:
+            self._fault(error)
+        finally:
+            # Whatever happens, nobody may be left waiting.
+            for (_, future), value in zip(asked, values, strict=True):
+                if not future.done():
+                    future.set_result(value)
 
     async def _write(self) -> None:
         while True:

@@ -1,0 +1,65 @@
+"""Logs are JSON, cover every library, and hold neither what people said nor what opens doors."""
+
+import subprocess
+import sys
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from afterguard.telemetry.redaction import redact
+
+SCRIPT = """
+import logging, structlog
+from afterguard.telemetry.logs import configure_logs
+from afterguard.telemetry.settings import LogSettings
+configure_logs(LogSettings())
+structlog.get_logger("ours").info("judged", partition=3, offset=9, content="SAID", api_key="KEY")
+logging.getLogger("vllm.engine").warning("started at %s", "redis://u:PASS@h")
+try:
+    1 / 0
+except ZeroDivisionError:
+    structlog.get_logger("ours").exception("broken")
+"""
+
+
+def _lines() -> list[dict[str, object]]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, check=True, timeout=60
+    )
+    assert done.stdout == b""
+    return [orjson.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_every_line_is_json_whoever_wrote_it() -> None:
+    ours, theirs, broken = _lines()
+    assert (ours["event"], ours["partition"], ours["level"]) == ("judged", 3, "info")
+    assert (theirs["logger"], theirs["level"]) == ("vllm.engine", "warning")
+    assert "ZeroDivisionError" in str(broken["exception"])
+    assert str(ours["timestamp"]).endswith("Z")
+
+
+def test_texts_and_secrets_are_hidden() -> None:
+    written = str(_lines())
+    assert "SAID" not in written
+    assert "KEY" not in written
+
+
+@pytest.mark.parametrize(
+    "name", ["content", "rationale", "answer", "password", "api_key", "sasl_plain", "auth_token"]
+)
+def test_a_field_is_hidden_by_its_name(name: str) -> None:
+    assert redact(None, "info", {name: "x"}) == {name: "[redacted]"}
+
+
+def test_credentials_in_an_address_are_hidden() -> None:
+    told = redact(None, "info", {"url": "redis://user:secret@host:6379"})
+    assert told["url"] == "redis://[redacted]@host:6379"
+
+
+def test_a_secret_value_is_hidden_under_any_name() -> None:
+    assert redact(None, "info", {"odd": SecretStr("x")}) == {"odd": "[redacted]"}
+
+
+def test_counts_of_tokens_are_no_secret() -> None:
+    assert redact(None, "info", {"prompt_tokens": 7}) == {"prompt_tokens": 7}
