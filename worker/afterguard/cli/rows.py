@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from pydantic_core import from_json, to_json
 
 from afterguard.contracts.errors import SettingsError
 
-Stream = io.BufferedReader | gzip.GzipFile
+Stream: TypeAlias = "io.BufferedReader[io.FileIO] | gzip.GzipFile"
 
 STDIN: Final = "-"
 _ARRAY_LIMIT: Final = 64 * 2**20

@@ -80,7 +80,7 @@ class EventMap:
             raise SettingsError(problems)
         return cls(sources)
 
-    def event(self, record: InputRecord, *, max_bytes: int) -> ChatEvent:
+    def event(self, record: InputRecord, max_bytes: int) -> ChatEvent:
         """The chat event that a record becomes.
 
         A record whose `ce_type` header says that it has our own shape is read as such, so that
@@ -92,9 +92,9 @@ class EventMap:
         """
         if record.headers and record.header("ce_type") == _OWN_SHAPE:
             return decode_event(record, max_bytes=max_bytes)
-        return validate_event(self.fields(record, max_bytes=max_bytes))
+        return validate_event(self.fields(record, max_bytes))
 
-    def fields(self, record: InputRecord, *, max_bytes: int) -> dict[str, Any]:
+    def fields(self, record: InputRecord, max_bytes: int) -> dict[str, Any]:
         """What the map finds in a record, not yet validated; absent fields are left out.
 
         Raises:
@@ -102,7 +102,7 @@ class EventMap:
         """
         return _find(self._sources, _document(record, max_bytes), record, None)
 
-    def attempt(self, record: InputRecord, *, max_bytes: int) -> Attempt:
+    def attempt(self, record: InputRecord, max_bytes: int) -> Attempt:
         """Like `event`, but never raises and tells every field that failed."""
         found: dict[str, Any] = {}
         try:

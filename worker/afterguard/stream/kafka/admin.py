@@ -9,13 +9,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from afterguard.contracts.errors import StreamError, StreamUnavailable
+from afterguard.contracts.topic_defaults import MAX_MESSAGE_BYTES, TOPIC_DEFAULTS
 from afterguard.stream.kafka.connection import until_it_answers
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
-_DAY_MS: Final = 86_400_000
-_MAX_MESSAGE_BYTES: Final = 1_048_588
 _USUAL_REPLICATION: Final = 3
-RETENTION_DAYS: Final = {"events": 7, "interventions": 14, "audit": 90, "dead_letters": 30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def plan_topics(topics: TopicSettings, *, partitions: int, replication: int) -> 
     Retention is 7 days for events, 14 for interventions, 90 for the audit (whoever answers an
     appeal needs it), 30 for dead letters. With three or more copies a write needs two of them.
     """
-    config = {"cleanup.policy": "delete", "max.message.bytes": str(_MAX_MESSAGE_BYTES)}
+    config = {"cleanup.policy": "delete", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
     if replication >= 3:
         config["min.insync.replicas"] = "2"
     return [
@@ -76,7 +74,7 @@ def plan_topics(topics: TopicSettings, *, partitions: int, replication: int) -> 
             purpose=purpose,
             partitions=partitions,
             replication=replication,
-            config=config | {"retention.ms": str(RETENTION_DAYS[purpose] * _DAY_MS)},
+            config=config | {"retention.ms": str(TOPIC_DEFAULTS[purpose].retention_ms)},
         )
         for purpose, name in topics.model_dump().items()
     ]

@@ -1,0 +1,167 @@
+"""`afterguard map`: what a sample of records becomes under `input.map`, and which field failed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import typer
+from pydantic import BaseModel
+from pydantic_core import to_json
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from afterguard.cli.failing import told_plainly
+from afterguard.cli.rows import Row, RowFile, RowFormat
+from afterguard.contracts.codec import decode_event
+from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.errors import MappingError, RejectedInput, RejectReason
+from afterguard.contracts.events import ChatEvent
+from afterguard.contracts.records import InputRecord
+from afterguard.settings import Settings, load_settings
+from afterguard.stream.mapping import Attempt, EventMap
+
+_FAILED: Final = 1
+_SHOWN_CHARACTERS: Final = 100
+_WIDE: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One record of the sample and what became of it."""
+
+    line: int
+    attempt: Attempt
+
+
+def map_command(
+    file: str = typer.Option(
+        ..., "--try", metavar="FILE", help="A sample: JSONL, JSON array or CSV, .gz too; - stdin."
+    ),
+    config: Path | None = typer.Option(
+        None, "--config", "-c", help="YAML file of settings.", envvar="AFTERGUARD_CONFIG"
+    ),
+    limit: int | None = typer.Option(None, min=1, help="Records at most."),
+    row_format: RowFormat | None = typer.Option(None, "--format", help="Instead of the suffix."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a record."),
+) -> None:
+    """Show what sample records become under `input.map`, and which field failed, with the reason.
+
+    Needs no broker. Exits 1 when any record is no event.
+
+    Example:  afterguard map --try sample.jsonl --config afterguard.yaml
+    """
+    with told_plainly():
+        settings = load_settings(config)
+        attempt = _reader(settings)
+        with RowFile(file, row_format) as rows:
+            tried = [Tried(row.line, attempt(row)) for row in islice(rows, limit)]
+    if as_json:
+        for one in tried:
+            typer.echo(to_json(_as_dict(one)).decode())
+    else:
+        _show(tried, mapped=bool(settings.input.map))
+    if any(one.attempt.faults for one in tried):
+        raise typer.Exit(_FAILED)
+
+
+def _reader(settings: Settings) -> Callable[[Row], Attempt]:
+    limit = settings.input.max_event_bytes
+    event_map = EventMap.compile(settings.input.map) if settings.input.map else None
+
+    def attempt(row: Row) -> Attempt:
+        if row.value is None:
+            return Attempt({}, (RejectedInput(RejectReason.NOT_JSON, row.fault),), None)
+        record = InputRecord(Coordinates("sample", 0, row.line), None, row.value)
+        if event_map is not None:
+            return event_map.attempt(record, limit)
+        try:
+            event = decode_event(record, max_bytes=limit)
+        except RejectedInput as fault:
+            return Attempt({}, (fault,), None)
+        return Attempt(event.model_dump(exclude_unset=True), (), event)
+
+    return attempt
+
+
+def _show(tried: list[Tried], *, mapped: bool) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    if not mapped:
+        console.print("input.map is empty: the records are read as chat events of our own shape")
+    for one in tried:
+        console.print(_table(one))
+    good = sum(1 for one in tried if not one.attempt.faults)
+    console.print(f"{good} of {len(tried)} records become events")
+    failures: dict[str, int] = {}
+    for one in tried:
+        for fault in one.attempt.faults:
+            name = fault.field if isinstance(fault, MappingError) else fault.reason.value
+            failures[name] = failures.get(name, 0) + 1
+    for name, count in sorted(failures.items(), key=lambda item: -item[1]):
+        console.print(f"  {name} failed in {count}")
+
+
+def _table(one: Tried) -> Table:
+    failed = bool(one.attempt.faults)
+    table = Table(
+        title=f"record {one.line}: {'no event' if failed else 'event'}",
+        title_justify="left",
+        title_style="bold red" if failed else "bold green",
+        box=None,
+        show_header=False,
+    )
+    table.add_column("field", style="bold", no_wrap=True)
+    table.add_column("becomes", overflow="fold")
+    for name, value in _fields(one.attempt):
+        table.add_row(name, _shown(value))
+    for fault in one.attempt.faults:
+        field = fault.field if isinstance(fault, MappingError) else "event"
+        told = fault.detail.removeprefix(f"{field}: ")
+        table.add_row(f"[red]{field}", f"[red]{escape(f'{fault.reason.value}: {told}')}")
+    return table
+
+
+def _fields(attempt: Attempt) -> list[tuple[str, object]]:
+    if attempt.event is None:
+        found = attempt.fields
+    else:
+        names = ChatEvent.model_fields
+        found = {
+            name: value for name in names if (value := getattr(attempt.event, name)) is not None
+        }
+    flat: list[tuple[str, object]] = []
+    for name, value in found.items():
+        if name == "author":
+            parts = value.model_dump() if isinstance(value, BaseModel) else value
+            flat += [(f"author.{part}", inner) for part, inner in parts.items()]
+        else:
+            flat.append((name, value))
+    return flat
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else to_json(value, inf_nan_mode="null").decode()
+    if len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
+    # A sample is hostile content too: no markup and no control codes reach the terminal.
+    return escape("".join(char if char.isprintable() else "�" for char in text))
+
+
+def _as_dict(one: Tried) -> dict[str, object]:
+    attempt = one.attempt
+    return {
+        "line": one.line,
+        "event": attempt.event,
+        "faults": [
+            {
+                "field": fault.field if isinstance(fault, MappingError) else None,
+                "reason": fault.reason.value,
+                "detail": fault.detail,
+            }
+            for fault in attempt.faults
+        ],
+    }
