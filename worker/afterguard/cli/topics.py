@@ -11,7 +11,13 @@ from rich.table import Table
 
 from afterguard.cli.failing import told_plainly
 from afterguard.settings import Settings, load_settings
-from afterguard.stream.kafka.admin import TopicPlan, TopicState, create_topics, topic_states
+from afterguard.stream.kafka.admin import (
+    TopicPlan,
+    TopicState,
+    create_topics,
+    plan_topics,
+    topic_states,
+)
 from afterguard.telemetry.logs import configure_logs
 
 topics_app = typer.Typer(
@@ -46,15 +52,10 @@ def create_command(
     """
     with told_plainly():
         settings = _settings(config, bootstrap)
-        done = asyncio.run(
-            create_topics(
-                settings.kafka,
-                settings.topics,
-                partitions=partitions or _PARTITIONS,
-                replication=replication,
-                dry_run=dry_run,
-            )
+        plans = plan_topics(
+            settings.topics, partitions=partitions or _PARTITIONS, replication=replication
         )
+        done = asyncio.run(create_topics(settings.kafka, plans, dry_run=dry_run))
     topics: dict[str, TopicPlan | TopicState] = {plan.name: plan for plan in done.plans}
     notes = {}
     for name in topics:

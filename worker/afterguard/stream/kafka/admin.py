@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -24,14 +24,14 @@ class TopicPlan:
         name: The topic.
         purpose: Its field in the `topics` section of the settings.
         partitions: How many.
-        replication: Copies of each partition.
+        replication: Copies of each partition; None before that is settled.
         config: Kafka's own settings of the topic.
     """
 
     name: str
     purpose: str
     partitions: int
-    replication: int
+    replication: int | None
     config: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,7 +49,7 @@ class Creation:
     """What `create_topics` found and did.
 
     Attributes:
-        plans: The four topics as they should be.
+        plans: The topics as they should be, with their copies.
         existing: Those that existed before, by name.
         made: The names of those that were made.
     """
@@ -59,15 +59,17 @@ class Creation:
     made: frozenset[str]
 
 
-def plan_topics(topics: TopicSettings, *, partitions: int, replication: int) -> list[TopicPlan]:
-    """The four topics as they should be.
+def plan_topics(
+    topics: TopicSettings, *, partitions: int, replication: int | None = None
+) -> list[TopicPlan]:
+    """The four topics as they should be; retention as in `contracts.topic_defaults`.
 
-    Retention is 7 days for events, 14 for interventions, 90 for the audit (whoever answers an
-    appeal needs it), 30 for dead letters. With three or more copies a write needs two of them.
+    Args:
+        topics: Their names.
+        partitions: Of each topic.
+        replication: Copies of each partition; None leaves it to `create_topics`.
     """
     config = {"cleanup.policy": "delete", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
-    if replication >= 3:
-        config["min.insync.replicas"] = "2"
     return [
         TopicPlan(
             name=name,
@@ -101,20 +103,14 @@ async def missing_topics(kafka: KafkaSettings, names: Iterable[str]) -> set[str]
 
 
 async def create_topics(
-    kafka: KafkaSettings,
-    topics: TopicSettings,
-    *,
-    partitions: int,
-    replication: int | None = None,
-    dry_run: bool = False,
+    kafka: KafkaSettings, plans: Sequence[TopicPlan], *, dry_run: bool = False
 ) -> Creation:
-    """Make those of the four topics that do not exist; touch none that does.
+    """Make those of the planned topics that do not exist; touch none that does.
 
     Args:
         kafka: Where the broker is.
-        topics: The names.
-        partitions: Of each topic.
-        replication: Copies of each partition; 3, or one per broker if there are fewer, when None.
+        plans: Where a plan says nothing of copies there will be 3, or one per broker if there
+            are fewer. With 3 copies or more, a write needs two of them.
         dry_run: Look and plan only.
 
     Raises:
@@ -123,15 +119,17 @@ async def create_topics(
     """
     async with _admin(kafka) as admin:
         brokers = len((await admin.describe_cluster())["brokers"])
-        plans = plan_topics(
-            topics,
-            partitions=partitions,
-            replication=replication or min(_USUAL_REPLICATION, brokers),
-        )
-        existing = await _states(admin, [plan.name for plan in plans])
-        absent = [plan for plan in plans if plan.name not in existing]
+        settled = [_settled(plan, min(_USUAL_REPLICATION, brokers)) for plan in plans]
+        existing = await _states(admin, [plan.name for plan in settled])
+        absent = [plan for plan in settled if plan.name not in existing]
         made = frozenset() if dry_run or not absent else await _create(admin, absent)
-        return Creation(plans, existing, made)
+        return Creation(settled, existing, made)
+
+
+def _settled(plan: TopicPlan, usual: int) -> TopicPlan:
+    copies = plan.replication or usual
+    insync = {"min.insync.replicas": "2"} if copies >= _USUAL_REPLICATION else {}
+    return replace(plan, replication=copies, config=insync | plan.config)
 
 
 async def _create(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan]) -> frozenset[str]:
