@@ -17,7 +17,7 @@ from afterguard.contracts.errors import AfterguardError
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.embedded.process import EmbeddedProcess
 from afterguard.embedded.valkey import EmbeddedValkey
-from afterguard.stream.kafka.admin import create_topics
+from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
 OWN_BROKER = "AFTERGUARD_TEST_BOOTSTRAP"
@@ -95,7 +95,9 @@ def make_topics(kafka: Broker) -> MakeTopics:
         mark = uuid4().hex[:8]
         names = {field: f"{name}.{mark}" for field, name in TopicSettings().model_dump().items()}
         topics = TopicSettings(**names)
-        await create_topics(kafka.settings(), topics, partitions=partitions, replication=1)
+        await create_topics(
+            kafka.settings(), plan_topics(topics, partitions=partitions, replication=1)
+        )
         return topics
 
     return make
