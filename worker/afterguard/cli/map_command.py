@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import typer
-from pydantic import BaseModel
 from pydantic_core import to_json
 from rich.console import Console
 from rich.markup import escape
@@ -18,13 +18,13 @@ from afterguard.cli.rows import Row, RowFile, RowFormat
 from afterguard.contracts.codec import decode_event
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import MappingError, RejectedInput, RejectReason
-from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
 from afterguard.settings import Settings, load_settings
 from afterguard.stream.mapping import Attempt, EventMap
+from afterguard.stream.mapping_fields import FIELDS
 
 _FAILED: Final = 1
-_SHOWN_CHARACTERS: Final = 100
+_SHOWN_CHARACTERS: Final = 140
 _WIDE: Final = 120
 
 
@@ -126,25 +126,24 @@ def _table(one: Tried) -> Table:
 
 
 def _fields(attempt: Attempt) -> list[tuple[str, object]]:
-    if attempt.event is None:
-        found = attempt.fields
-    else:
-        names = ChatEvent.model_fields
-        found = {
-            name: value for name in names if (value := getattr(attempt.event, name)) is not None
-        }
-    flat: list[tuple[str, object]] = []
-    for name, value in found.items():
+    flat: dict[str, object] = {}
+    for name, value in attempt.fields.items() if attempt.event is None else attempt.event:
         if name == "author":
-            parts = value.model_dump() if isinstance(value, BaseModel) else value
-            flat += [(f"author.{part}", inner) for part, inner in parts.items()]
-        else:
-            flat.append((name, value))
-    return flat
+            parts = value if isinstance(value, dict) else dict(value)
+            flat |= {f"author.{part}": inner for part, inner in parts.items()}
+        elif value is not None:
+            flat[name] = value
+    return [(name, flat[name]) for name in FIELDS if name in flat]
 
 
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else to_json(value, inf_nan_mode="null").decode()
+    match value:
+        case str():
+            text = value.replace("\n", "⏎")
+        case datetime():
+            text = value.isoformat()
+        case _:
+            text = to_json(value, inf_nan_mode="null").decode()
     if len(text) > _SHOWN_CHARACTERS:
         text = f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
     # A sample is hostile content too: no markup and no control codes reach the terminal.
