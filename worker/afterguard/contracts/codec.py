@@ -6,8 +6,8 @@ are one and the same.
 
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from afterguard.contracts.cloudevents import attributes
 from afterguard.contracts.errors import RejectedInput, RejectReason
@@ -91,7 +91,8 @@ def _lacks_an_attribute(error: ValidationError) -> bool:
 
 
 def _with_attributes(record: InputRecord, value: bytes) -> ChatEvent:
-    fields = orjson.loads(value)
+    # The same parser as before, for others refuse numbers and depths that it let pass.
+    fields = from_json(value)
     carried = attributes(record.headers)
     for field, attribute in (("event_id", "id"), ("occurred_at", "time")):
         if attribute in carried:
