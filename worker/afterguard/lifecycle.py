@@ -4,11 +4,13 @@ Each exit code is named; runbooks and the chart cite the names.
 """
 
 import asyncio
+import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from enum import IntEnum
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -103,19 +105,18 @@ async def serve(app: App, stop: Stop, *, ready: Callable[[], None] | None = None
     Returns:
         How it ended. Errors are logged here and not raised.
     """
+    code = ExitCode.DRAINED
     try:
         async with AsyncExitStack() as stack:
-            if not await _start(app, stop, stack):
-                return ExitCode.DRAINED
-            await _flow(app, stop, ready)
+            if await _start(app, stop, stack):
+                await _flow(app, stop, ready)
     except* AfterguardError as errors:
         code = exit_code(errors)
         for error in _leaves(errors):
             _log.error("the worker ends", error=type(error).__name__, detail=str(error))
-        _log.info("ended", exit_code=code.value, meaning=code.name.lower())
-        return code
-    _log.info("ended", exit_code=0, meaning="drained", fates=app.assignments.fates._asdict())
-    return ExitCode.DRAINED
+    fates = app.assignments.fates._asdict()
+    _log.info("ended", exit_code=code.value, meaning=code.name.lower(), fates=fates)
+    return code
 
 
 async def _start(app: App, stop: Stop, stack: AsyncExitStack) -> bool:
@@ -136,7 +137,7 @@ async def _start(app: App, stop: Stop, stack: AsyncExitStack) -> bool:
     return await _unless_stopped(app.consumer.start(app.rebalance), stop)
 
 
-async def _unless_stopped(starting: "asyncio._CoroutineLike[None]", stop: Stop) -> bool:
+async def _unless_stopped(starting: Coroutine[Any, Any, None], stop: Stop) -> bool:
     start = asyncio.ensure_future(starting)
     waiting = asyncio.ensure_future(stop.wait())
     try:
@@ -161,6 +162,7 @@ async def _flow(app: App, stop: Stop, ready: Callable[[], None] | None) -> None:
             group.create_task(app.gauges.run(), name="gauges"),
         ]
         app.started = True
+        _calm_garbage_collection()
         if ready is not None:
             ready()
         _log.info("ready", engine=app.judge.engine, model=app.judge.model)
@@ -170,6 +172,14 @@ async def _flow(app: App, stop: Stop, ready: Callable[[], None] | None) -> None:
             task.cancel()
         app.dispatch.close()
         app.publish.close()
+
+
+def _calm_garbage_collection() -> None:
+    # What lives now lives as long as the worker; thousands of events in flight are no garbage
+    # either, and looking through them at every few hundred allocations took a fifth of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _drain(app: App, stop: Stop) -> None:

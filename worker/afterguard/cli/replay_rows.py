@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from pydantic_core import from_json
 
 from afterguard.cli.rows import Row
-from afterguard.contracts.cloudevents import CHAT_EVENT, Envelope
+from afterguard.contracts.cloudevents import CHAT_EVENT, Envelope, stamp
 from afterguard.contracts.codec import encode, readable, validate_event
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import RejectedInput, RejectReason
@@ -121,5 +121,5 @@ class RowEvents:
                 RejectReason.TOO_LARGE, f"{len(value)} bytes; input.max_event_bytes is {self._max}"
             )
         conversation = event.conversation_id.encode()
-        headers = _ENVELOPE.headers(event.event_id, subject=conversation, time=event.occurred_at)
+        headers = _ENVELOPE.headers(event.event_id, subject=conversation, time=stamp(event.occurred_at))
         return OutputRecord(topic, conversation, value, headers)

@@ -16,7 +16,12 @@ AUDIT_RECORD: Final = "dev.afterguard.verdict.v1"
 INTERVENTION: Final = "dev.afterguard.intervention.v1"
 DEAD_LETTER: Final = "dev.afterguard.dead-letter.v1"
 
-_TRACEPARENT = re.compile(rb"^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+# Version ff and ids of zeros are invalid (W3C Trace Context, 3.2.2).
+_TRACEPARENT = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+# Both end up in HTTP headers of an engine: no line break may pass.
+_TRACESTATE = re.compile(rb"[\t\x20-\x7e]{1,2048}")
 
 
 class Envelope:
@@ -38,16 +43,28 @@ class Envelope:
         )
 
     def headers(
-        self, event_id: UUID | str, *, subject: bytes, time: datetime, trace: Headers = ()
+        self, event_id: UUID | str, *, subject: bytes, time: bytes, trace: Headers = ()
     ) -> Headers:
-        """The headers of one output: id, subject (the chat event's id), time and trace context."""
+        """The headers of one output.
+
+        Args:
+            event_id: The output's own id.
+            subject: The chat event's id.
+            time: RFC 3339, such as `stamp` gives.
+            trace: W3C trace context.
+        """
         return (
             *self._fixed,
             ("ce_id", str(event_id).encode()),
             ("ce_subject", subject),
-            ("ce_time", time.isoformat().encode()),
+            ("ce_time", time),
             *trace,
         )
+
+
+def stamp(time: datetime) -> bytes:
+    """The time as the `ce_time` attribute has it (RFC 3339)."""
+    return time.isoformat().encode()
 
 
 def attributes(headers: Headers) -> dict[str, str]:
@@ -65,14 +82,17 @@ def attributes(headers: Headers) -> dict[str, str]:
 def trace_context(headers: Headers) -> Headers:
     """The W3C trace context to hand on: a well-formed `traceparent` and its `tracestate`.
 
-    A malformed `traceparent` is dropped together with its state (W3C Trace Context, 3.2.2.5).
+    A malformed `traceparent` is dropped together with its state (W3C Trace Context, 3.2.2.5); a
+    malformed `tracestate` is dropped alone.
     """
     parent = _first(headers, "traceparent")
-    if parent is None or not _TRACEPARENT.match(parent):
+    if parent is None or not _TRACEPARENT.fullmatch(parent):
         return ()
     state = _first(headers, "tracestate")
     handed_on: Headers = (("traceparent", parent),)
-    return (*handed_on, ("tracestate", state)) if state else handed_on
+    if state is None or not _TRACESTATE.fullmatch(state):
+        return handed_on
+    return (*handed_on, ("tracestate", state))
 
 
 def _first(headers: Iterable[tuple[str, bytes | None]], name: str) -> bytes | None:

@@ -25,17 +25,14 @@ def verdict_id(origin: Coordinates, policy_id: str, policy_version: str) -> UUID
     The same record judged again under the same version gets the same id, so that a repeated
     delivery is recognised (RFC 9562 UUIDv5).
     """
-    return uuid5(
-        _VERDICT,
-        f"{origin.topic}/{origin.partition}/{origin.offset}/{policy_id}/{policy_version}",
-    )
+    return uuid5(_VERDICT, f"{origin}/{policy_id}/{policy_version}")
 
 
 def intervention_id(origin: Coordinates, revision: int = 0) -> UUID:
     """The idempotency key of an intervention; revision 0 is the first on this record."""
-    return uuid5(_INTERVENTION, f"{origin.topic}/{origin.partition}/{origin.offset}/{revision}")
+    return uuid5(_INTERVENTION, f"{origin}/{revision}")
 
 
 def dead_letter_id(origin: Coordinates, part: int = 0) -> UUID:
     """The id of a dead letter, or of one part of a large one."""
-    return uuid5(_DEAD_LETTER, f"{origin.topic}/{origin.partition}/{origin.offset}/{part}")
+    return uuid5(_DEAD_LETTER, f"{origin}/{part}")

@@ -54,12 +54,16 @@ class PolicyError(AfterguardError):
         file: The document at fault.
         line: Its line, counted from 1, when known.
         field: The front matter field or section at fault, when known.
+
+    Attributes:
+        others: Further faults of the same document.
     """
 
     def __init__(
         self, message: str, *, file: Path | None = None, line: int | None = None, field: str = ""
     ) -> None:
         self.message, self.file, self.line, self.field = message, file, line, field
+        self.others: tuple[PolicyError, ...] = ()
         place = f"{file}" if file else "policy"
         if line is not None:
             place += f":{line}"

@@ -14,7 +14,7 @@ class Intervention(BaseModel):
 
     intervention_id: UUID = Field(description="Idempotency key: act once per id.")
     revision: int = Field(default=0, ge=0)
-    verdict_ids: list[UUID]
+    verdict_ids: tuple[UUID, ...]
     event_id: str
     conversation_id: str
     tenant: str | None = None
@@ -29,13 +29,15 @@ class Intervention(BaseModel):
     severity: Severity | None = None
     needs_review: bool = Field(description="Whether any verdict asked for a person.")
     reason_code: str = Field(description="May be shown: the category, or why nobody could judge.")
-    rule_ids: list[str] = Field(default=[], description="May be shown to the person concerned.")
-    policy_ids: list[str] = []
+    rule_ids: tuple[str, ...] = Field(
+        default=(), description="May be shown to the person concerned."
+    )
+    policy_ids: tuple[str, ...] = ()
     expires_at: AwareDatetime | None = None
     supersedes: UUID | None = None
     retracts: UUID | None = None
     appeal_id: str | None = None
     shadow: bool = False
-    degraded: list[Degraded] = []
+    degraded: tuple[Degraded, ...] = ()
     decided_at: AwareDatetime
     event_to_intervention_ms: float = Field(ge=0)

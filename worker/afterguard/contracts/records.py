@@ -1,14 +1,13 @@
 """Records as the log gives and takes them, before and after they mean anything."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from afterguard.contracts.coordinates import Coordinates
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class InputRecord:
+class InputRecord(NamedTuple):
     """One record as it was read.
 
     Attributes:
@@ -33,8 +32,7 @@ class InputRecord:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRecord:
+class OutputRecord(NamedTuple):
     """One record to be written. `partition` is chosen by the key when None."""
 
     topic: str

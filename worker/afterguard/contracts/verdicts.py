@@ -38,16 +38,16 @@ class Verdict(BaseModel):
     outcome: Outcome
     reason: Reason | None = None
     category: str | None = None
-    rule_ids: list[str] = []
-    unknown_rules: list[str] = Field(
-        default=[], description="Cited by the model, but no rules of this policy."
+    rule_ids: tuple[str, ...] = ()
+    unknown_rules: tuple[str, ...] = Field(
+        default=(), description="Cited by the model, but no rules of this policy."
     )
     severity: Severity | None = None
     action: Action = Action.NONE
     score: float | None = Field(default=None, ge=0, le=1, description="P(violation).")
     score_calibrated: bool = False
     effort: Effort | None = None
-    stages: list[str] = Field(default=[], description="Path: cache, low, high, ...")
+    stages: tuple[str, ...] = Field(default=(), description="Path: cache, low, high, ...")
     engine: str | None = None
     model: str | None = None
     prompt_tokens: int = Field(default=0, ge=0)
@@ -58,7 +58,7 @@ class Verdict(BaseModel):
         default=None, description="The verdict that was repeated; its rationale applies."
     )
     shadow: bool = False
-    degraded: list[Degraded] = []
+    degraded: tuple[Degraded, ...] = ()
     timings: Timings
 
 
@@ -69,4 +69,6 @@ class AuditRecord(Verdict):
 
     rationale: str | None = Field(default=None, description="The model's reasoning.")
     answer: str | None = Field(default=None, description="The model's final answer, as given.")
-    cut: list[str] = Field(default=[], description="Fields shortened to fit the record limit.")
+    cut: tuple[str, ...] = Field(
+        default=(), description="Fields shortened to fit the record limit."
+    )

@@ -4,24 +4,27 @@ The strictest action wins. Shadow verdicts are written down and never acted upon
 could not be reached asks for a person, unless the settings say otherwise.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
 
 from afterguard.contracts.coordinates import intervention_id, verdict_id
 from afterguard.contracts.interventions import Intervention
 from afterguard.contracts.policies import Stage
-from afterguard.contracts.verdicts import AuditRecord, Timings
+from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Action, Degraded, Outcome
 from afterguard.flow.admit import Admission
-from afterguard.flow.findings import Finding
+from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.ports import Judgement, JudgementStatus
 from afterguard.flow.settings import DecideSettings
 
+Word = TypeVar("Word", bound=str)
+
+_NOTHING = Judgement(JudgementStatus.UNPARSEABLE)
 _FINAL = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Everything that is to be published about one event.
 
     Attributes:
@@ -33,7 +36,7 @@ class Decision:
     """
 
     admission: Admission
-    audit: tuple[AuditRecord, ...]
+    audit: list[AuditRecord]
     intervention: Intervention | None
     failed: Finding | None
     seen_key: str | None
@@ -62,18 +65,25 @@ class Decide:
             now: The wall clock.
         """
         age_ms = max(0.0, (now - admission.event.occurred_at).total_seconds() * 1000)
-        audit = tuple(self._verdict(admission, finding, now, age_ms) for finding in findings)
-        final = all(verdict.outcome in _FINAL for verdict in audit)
+        audit = [self._verdict(admission, finding, now, age_ms) for finding in findings]
+        failed = None
+        final = True
+        for finding in findings:
+            outcome = finding.reading.outcome
+            final = final and outcome in _FINAL
+            if outcome is Outcome.FAILED:
+                failed = finding
         return Decision(
             admission,
             audit,
             self._intervention(admission, audit, now, age_ms),
-            next((it for it in findings if it.reading.outcome is Outcome.FAILED), None),
+            failed,
             admission.seen_key if final else None,
         )
 
-    def _action(self, finding: Finding) -> Action:
-        reading = finding.reading
+    def _action(self, reading: Reading) -> Action:
+        if reading.outcome is Outcome.NO_VIOLATION:
+            return Action.NONE
         if reading.outcome is Outcome.VIOLATION:
             action = reading.action or Action.ESCALATE
             return Action.ESCALATE if action in self._never else action
@@ -83,58 +93,53 @@ class Decide:
         self, admission: Admission, finding: Finding, now: datetime, age_ms: float
     ) -> AuditRecord:
         event, origin = admission.event, admission.record.coordinates
-        policy, reading, judgement = finding.policy, finding.reading, finding.judgement
+        policy, reading = finding.policy, finding.reading
+        judgement = finding.judgement or _NOTHING
         degraded = admission.degraded
         if reading.unknown_rules:
             degraded = [*degraded, Degraded.CITATION_UNKNOWN]
-        values = {
-            "verdict_id": verdict_id(
-                origin, policy.id if policy else "", policy.version if policy else ""
-            ),
-            "event_id": event.event_id,
-            "conversation_id": event.conversation_id,
-            "tenant": event.tenant,
-            "topic": origin.topic,
-            "partition": origin.partition,
-            "offset": origin.offset,
-            "policy_id": policy.id if policy else None,
-            "policy_version": policy.version if policy else None,
-            "outcome": reading.outcome,
-            "reason": reading.reason,
-            "action": self._action(finding),
-            "degraded": degraded,
-            "timings": Timings(
-                received_at=admission.received_at,
-                published_at=now,
-                queued_ms=finding.queued_s * 1000,
-                judging_ms=finding.judging_s * 1000,
-                event_to_publish_ms=age_ms,
-            ),
-        }
-        if policy is not None:
-            values |= {
+        policy_id, version = (policy.id, policy.version) if policy else (None, None)
+        return AuditRecord.model_validate(
+            {
+                "verdict_id": verdict_id(origin, policy_id or "", version or ""),
+                "event_id": event.event_id,
+                "conversation_id": event.conversation_id,
+                "tenant": event.tenant,
+                "topic": origin.topic,
+                "partition": origin.partition,
+                "offset": origin.offset,
+                "policy_id": policy_id,
+                "policy_version": version,
+                "outcome": reading.outcome,
+                "reason": reading.reason,
                 "category": reading.category,
-                "rule_ids": list(reading.rule_ids),
-                "unknown_rules": list(reading.unknown_rules),
+                "rule_ids": reading.rule_ids,
+                "unknown_rules": reading.unknown_rules,
                 "severity": reading.severity,
-                "effort": policy.effort,
-                "stages": list(finding.stages),
-                "engine": self._engine,
-                "model": self._model,
-                "attempts": finding.attempts,
-                "cached_from": finding.cached_from,
-                "shadow": policy.stage is Stage.SHADOW,
-            }
-        if judgement is not None:
-            values |= {
+                "action": self._action(reading),
                 "score": judgement.score,
+                "effort": policy.effort if policy else None,
+                "stages": finding.stages,
+                "engine": self._engine if policy else None,
+                "model": self._model if policy else None,
                 "prompt_tokens": judgement.prompt_tokens,
                 "cached_prompt_tokens": judgement.cached_prompt_tokens,
                 "output_tokens": judgement.output_tokens,
+                "attempts": finding.attempts,
+                "cached_from": finding.cached_from,
+                "shadow": policy is not None and policy.stage is Stage.SHADOW,
+                "degraded": degraded,
                 "rationale": judgement.rationale or None,
                 "answer": judgement.answer or None,
+                "timings": {
+                    "received_at": admission.received_at,
+                    "published_at": now,
+                    "queued_ms": finding.queued_s * 1000,
+                    "judging_ms": finding.judging_s * 1000,
+                    "event_to_publish_ms": age_ms,
+                },
             }
-        return AuditRecord.model_validate(values)
+        )
 
     def _intervention(
         self,
@@ -146,7 +151,7 @@ class Decide:
         acting = [verdict for verdict in audit if not verdict.shadow]
         if not acting:
             return None
-        lead = max(acting, key=_weight)
+        lead = max(acting, key=_weight) if len(acting) > 1 else acting[0]
         if lead.action is Action.NONE and not self._settings.publish_none:
             return None
         event, origin = admission.event, admission.record.coordinates
@@ -154,7 +159,7 @@ class Decide:
         lifetime = self._settings.expires_after_s
         return Intervention(
             intervention_id=intervention_id(origin),
-            verdict_ids=[verdict.verdict_id for verdict in cause],
+            verdict_ids=tuple(verdict.verdict_id for verdict in cause),
             event_id=event.event_id,
             conversation_id=event.conversation_id,
             tenant=event.tenant,
@@ -171,13 +176,17 @@ class Decide:
             ),
             needs_review=any(verdict.action is Action.ESCALATE for verdict in acting),
             reason_code=_reason_code(lead),
-            rule_ids=sorted({rule for verdict in cause for rule in verdict.rule_ids}),
-            policy_ids=sorted({it.policy_id for it in cause if it.policy_id}),
+            rule_ids=_union(verdict.rule_ids for verdict in cause),
+            policy_ids=tuple(sorted({it.policy_id for it in cause if it.policy_id})),
             expires_at=now + timedelta(seconds=lifetime) if lifetime else None,
-            degraded=sorted({flag for verdict in cause for flag in verdict.degraded}),
+            degraded=_union(verdict.degraded for verdict in cause),
             decided_at=now,
             event_to_intervention_ms=age_ms,
         )
+
+
+def _union(parts: Iterable[tuple[Word, ...]]) -> tuple[Word, ...]:
+    return tuple(sorted({word for part in parts for word in part}))
 
 
 def _weight(verdict: AuditRecord) -> tuple[int, bool, int]:

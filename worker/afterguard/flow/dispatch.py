@@ -6,7 +6,6 @@ from datetime import datetime
 
 import structlog
 
-from afterguard.contracts.errors import AfterguardError
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.ledger import Stage
 from afterguard.flow.admit import Admission, utc_now
@@ -110,9 +109,6 @@ class Dispatch:
                 decision = self._decided(admission, findings)
                 admission.entry.advance(Stage.JUDGED)
                 self._publisher.publish(decision)
-        except* AfterguardError as errors:
-            # A policy's task group wraps the error of one policy; the cause is what counts.
-            raise errors.exceptions[0] from None
         finally:
             del self._running[admission]
             self._next()

@@ -4,7 +4,7 @@ This is where nothing becomes "safe" by accident: `no_violation` needs a complet
 label, and score where there is one, both say so.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from afterguard.contracts.policies import Policy, Rule
@@ -18,8 +18,7 @@ _NO_ANSWER = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a judgement says under its policy. `action` is None unless a violation decides it."""
 
     outcome: Outcome
@@ -31,8 +30,7 @@ class Reading:
     action: Action | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What became of one event under one policy, before it is written down as a verdict.
 
     Attributes:

@@ -114,7 +114,7 @@ class Judging:
             content,
             policy.effort,
             engine_priority(admission.place),
-            _trace(admission) if record.headers else {},
+            _trace(admission) if record.headers else None,
         )
         began = self._clock()
         queued = began - admission.received

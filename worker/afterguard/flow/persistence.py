@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -21,8 +21,7 @@ from afterguard.telemetry.metrics import Metrics
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(NamedTuple):
     """How a request ended: with a judgement, or given up with the reading that says why."""
 
     attempts: int
@@ -82,10 +81,9 @@ class Persistence:
                     request_id=request.request_id,
                     error=type(error).__name__,
                 )
-                self._metrics.judge_requests["unforeseen"].inc()
+                self._metrics.judge_faults["unforeseen"].inc()
                 return _gave_up(attempts, Outcome.FAILED, Reason.INTERNAL_FAULT)
             else:
-                self._metrics.judge_requests["answered"].inc()
                 return Attempted(attempts, judgement=judgement)
 
     def _count(self, error: AfterguardError) -> None:
@@ -96,7 +94,7 @@ class Persistence:
                 result = "refused"
             case _:
                 result = "fault"
-        self._metrics.judge_requests[result].inc()
+        self._metrics.judge_faults[result].inc()
 
 
 def _gave_up(attempts: int, outcome: Outcome, reason: Reason) -> Attempted:

@@ -1,9 +1,8 @@
 """What the flow asks of the world: the Protocols that the adapters implement."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.events import ChatEvent
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from afterguard.flow.decide import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeRequest:
+class JudgeRequest(NamedTuple):
     """One content to be judged under one policy.
 
     Attributes:
@@ -24,7 +22,7 @@ class JudgeRequest:
         content: What the model reads after the policy: our header line and the hostile text.
         effort: How long the model may reason.
         priority: Lower is served sooner; ties by arrival.
-        trace_headers: W3C trace context to hand to the engine.
+        trace_headers: W3C trace context to hand to the engine; None without one.
     """
 
     request_id: str
@@ -32,7 +30,7 @@ class JudgeRequest:
     content: str
     effort: Effort
     priority: int = 0
-    trace_headers: dict[str, str] = field(default_factory=dict)
+    trace_headers: Mapping[str, str] | None = None
 
 
 class JudgementStatus(StrEnum):
@@ -44,8 +42,7 @@ class JudgementStatus(StrEnum):
     UNPARSEABLE = "unparseable"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What the engine made of one request.
 
     Attributes:

@@ -113,6 +113,7 @@ class Intake:
             self._consumer.pause()
 
     def _accept(self, records: Sequence[InputRecord]) -> None:
+        self._metrics.events_received.inc(len(records))
         partition: Partition | None = None
         assignment: Assignment | None = None
         for record in records:
@@ -125,7 +126,6 @@ class Intake:
 
     def _take_in(self, record: InputRecord, assignment: Assignment) -> None:
         now = self._clock()
-        self._metrics.events_received.inc()
         try:
             event = self._decode(record)
         except RejectedInput as rejected:

@@ -12,6 +12,7 @@ from afterguard.contracts.cloudevents import (
     DEAD_LETTER,
     INTERVENTION,
     Envelope,
+    stamp,
     trace_context,
 )
 from afterguard.contracts.codec import encode
@@ -62,17 +63,13 @@ class Outputs:
         key, subject = event.conversation_id.encode(), event.event_id.encode()
         trace = trace_context(record.headers) if record.headers else ()
         topic, envelope = self._topics.audit, self._audit
+        time = stamp(decision.audit[0].timings.published_at)
         return [
             OutputRecord(
                 topic,
                 key,
                 self._fitted(verdict),
-                envelope.headers(
-                    verdict.verdict_id,
-                    subject=subject,
-                    time=verdict.timings.published_at,
-                    trace=trace,
-                ),
+                envelope.headers(verdict.verdict_id, subject=subject, time=time, trace=trace),
             )
             for verdict in decision.audit
         ]
@@ -86,7 +83,7 @@ class Outputs:
             self._intervention.headers(
                 intervention.intervention_id,
                 subject=intervention.event_id.encode(),
-                time=intervention.decided_at,
+                time=stamp(intervention.decided_at),
                 trace=trace_context(record.headers),
             ),
         )
@@ -145,7 +142,7 @@ class Outputs:
                 self._dead_letter.headers(
                     letter.dead_letter_id,
                     subject=subject,
-                    time=now,
+                    time=stamp(now),
                     trace=trace_context(record.headers),
                 ),
             )

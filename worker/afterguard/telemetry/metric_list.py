@@ -87,10 +87,10 @@ METRICS: tuple[Metric, ...] = (
         _ROOM,
     ),
     Metric(
-        "judge_requests_total",
+        "judge_faults_total",
         "counter",
         "requests",
-        "Requests to the engine by how they ended.",
+        "Requests that the engine did not answer; judge_seconds_count has them all.",
         "`busy`: the engine's queue is full; `fault`: see the engine's log",
         ("result",),
     ),
@@ -99,7 +99,7 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         "requests",
         "Requests sent again.",
-        "see judge_requests_total",
+        "see judge_faults_total",
     ),
     Metric(
         "judge_seconds",

@@ -55,9 +55,9 @@ class Metrics:
             result: made["cache_requests_total"].labels(result)
             for result in ("hit", "miss", "away")
         }
-        self.judge_requests = {
-            result: made["judge_requests_total"].labels(result)
-            for result in ("answered", "busy", "fault", "refused", "unforeseen")
+        self.judge_faults = {
+            result: made["judge_faults_total"].labels(result)
+            for result in ("busy", "fault", "refused", "unforeseen")
         }
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]

@@ -58,7 +58,7 @@ class KafkaProducer:
                 record.value,
                 record.key,
                 record.partition,
-                headers=record.headers,
+                headers=list(record.headers),
             )
         except (KafkaError, ValueError, AssertionError) as error:
             # aiokafka tells some refusals at once and some through the future; we have one way.
