@@ -1,0 +1,110 @@
+"""The registry: the loaded policies, and which of them an event is judged under."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from afterguard.contracts.errors import PolicyError, SettingsError
+from afterguard.contracts.events import ChatEvent
+from afterguard.contracts.policies import Policy
+from afterguard.contracts.words import Kind, Role
+from afterguard.policy.document import read_policy
+from afterguard.policy.settings import PolicySettings
+
+_ROUTES = 4_096
+
+
+class PolicyRegistry:
+    """Policies by id and by what they apply to.
+
+    Args:
+        policies: In the order in which events are judged under them.
+    """
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self.policies = tuple(policies)
+        self._by_id = {policy.id: policy for policy in policies}
+        # Tenants and channels repeat; matching patterns anew for every event would be waste.
+        self._route = lru_cache(maxsize=_ROUTES)(self._match)
+
+    def by_id(self, policy_id: str) -> Policy | None:
+        """The policy of that id, or None."""
+        return self._by_id.get(policy_id)
+
+    def applicable(self, event: ChatEvent) -> tuple[tuple[Policy, ...], tuple[str, ...]]:
+        """The policies to judge an event under, and the ids it asked for that nobody knows.
+
+        An event that names its policies is judged under those alone, whatever they apply to.
+        """
+        if event.policies is not None:
+            unknown = tuple(name for name in event.policies if name not in self._by_id)
+            asked = frozenset(event.policies)
+            return tuple(it for it in self.policies if it.id in asked), unknown
+        language = event.language.split("-")[0].lower() if event.language else None
+        route = self._route(event.kind, event.author.role, event.tenant, event.channel_id, language)
+        return route, ()
+
+    def _match(
+        self,
+        kind: Kind,
+        role: Role,
+        tenant: str | None,
+        channel: str | None,
+        language: str | None,
+    ) -> tuple[Policy, ...]:
+        return tuple(
+            policy
+            for policy in self.policies
+            if (not (applies := policy.applies_to).kinds or kind in applies.kinds)
+            and (not applies.roles or role in applies.roles)
+            and _matches(tenant, applies.tenants)
+            and _matches(channel, applies.channels)
+            and (not applies.languages or language is None or language in applies.languages)
+        )
+
+
+def load_policies(settings: PolicySettings) -> PolicyRegistry:
+    """The policies of the folder that the settings name, or the shipped ones.
+
+    Raises:
+        PolicyError: A document is wrong.
+        SettingsError: The folder has no policies, or `policies.only` names one that is not there.
+    """
+    folder = settings.directory or shipped_policies()
+    if not folder.is_dir():
+        raise SettingsError([f"policies.directory: {folder} is no folder"])
+    policies: dict[str, Policy] = {}
+    for path in policy_files(folder):
+        policy = read_policy(path)
+        if policy.id in policies:
+            raise PolicyError("another document has this id", file=path, field="id")
+        policies[policy.id] = policy
+    if not policies:
+        raise SettingsError([f"policies.directory: {folder} holds no policy (`*.md`)"])
+    if settings.only is None:
+        return PolicyRegistry(list(policies.values()))
+    if unknown := sorted(set(settings.only) - set(policies)):
+        known = ", ".join(policies)
+        raise SettingsError(
+            [f"policies.only: no such policy: {', '.join(unknown)}; there are {known}"]
+        )
+    return PolicyRegistry([policy for name, policy in policies.items() if name in settings.only])
+
+
+def policy_files(folder: Path) -> list[Path]:
+    """The policy documents of a folder, by name; a README is none."""
+    return sorted(it for it in folder.glob("*.md") if it.stem.lower() != "readme")
+
+
+def shipped_policies() -> Path:
+    """The folder of the policies that come with Afterguard: in the wheel, or in the checkout."""
+    bundled = Path(str(files("afterguard"))) / "policy" / "bundled"
+    return bundled if bundled.is_dir() else Path(__file__).parents[3] / "policies"
+
+
+def _matches(value: str | None, patterns: tuple[str, ...]) -> bool:
+    if not patterns:
+        return True
+    return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns)
