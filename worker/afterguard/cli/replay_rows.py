@@ -121,5 +121,7 @@ class RowEvents:
                 RejectReason.TOO_LARGE, f"{len(value)} bytes; input.max_event_bytes is {self._max}"
             )
         conversation = event.conversation_id.encode()
-        headers = _ENVELOPE.headers(event.event_id, subject=conversation, time=stamp(event.occurred_at))
+        headers = _ENVELOPE.headers(
+            event.event_id, subject=conversation, time=stamp(event.occurred_at)
+        )
         return OutputRecord(topic, conversation, value, headers)
