@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports
 
 format: $(VENV)/.installed-dev ## Format and mend what can be mended
 	$(BIN)/ruff format .

@@ -19,14 +19,15 @@ async def fill(bootstrap_servers: str, topic: str, events: int) -> None:
     await producer.start()
     try:
         for number in range(events):
+            conversation = f"c-{number % 200}"
             event = {
                 "event_id": f"e-{number}",
                 "occurred_at": datetime.now(UTC),
                 "kind": "message",
-                "conversation_id": f"c-{number % 200}",
+                "conversation_id": conversation,
                 "author": {"id": f"u-{number % 997}", "role": "user"},
                 "content": f"{number}: {_CONTENT}",
             }
-            await producer.send(topic, orjson.dumps(event), key=event["conversation_id"].encode())
+            await producer.send(topic, orjson.dumps(event), key=conversation.encode())
     finally:
         await producer.stop()

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from afterguard.embedded.broker import EmbeddedBroker
-
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 from benchmarks.load import fill

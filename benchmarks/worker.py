@@ -6,7 +6,6 @@ from pathlib import Path
 from time import perf_counter
 
 import uvloop
-from afterguard.telemetry.logs import configure_logs
 
 from afterguard.app import build
 from afterguard.engine.settings import EngineSettings
@@ -15,6 +14,7 @@ from afterguard.lifecycle import Stop, serve
 from afterguard.policy.settings import PolicySettings
 from afterguard.settings import Settings
 from afterguard.stream.settings import KafkaSettings, TopicSettings
+from afterguard.telemetry.logs import configure_logs
 from afterguard.telemetry.settings import LogSettings
 
 _LOOK_S = 0.005

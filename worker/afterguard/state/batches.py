@@ -7,6 +7,7 @@ is asked in one turn of the event loop goes out as one MGET.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from typing import cast
 
 import structlog
 from redis.asyncio import Redis
@@ -98,7 +99,11 @@ class Batches:
         try:
             if client is not None and self._circuit.passes:
                 async with asyncio.timeout(self._settings.timeout_s):
-                    values = await client.mget([self._prefix + key for key, _ in asked])
+                    # The client is made without `decode_responses`, so its answers are bytes.
+                    values = cast(
+                        "list[bytes | None]",
+                        await client.mget([self._prefix + key for key, _ in asked]),
+                    )
                 self._circuit.succeeded()
         except _FAULTS as error:
             self._fault(error)
@@ -125,7 +130,8 @@ class Batches:
             async with asyncio.timeout(self._settings.timeout_s):
                 async with client.pipeline(transaction=False) as pipe:
                     for key, value, ttl_s, once in batch:
-                        pipe.set(key, value, ex=ttl_s, nx=once)
+                        # In a pipeline `set` only queues, and gives the pipeline back.
+                        _ = pipe.set(key, value, ex=ttl_s, nx=once)
                     answers = await pipe.execute(raise_on_error=False)
             refused = sum(isinstance(answer, Exception) for answer in answers)
             self._metrics.redis_dropped.inc(refused)
