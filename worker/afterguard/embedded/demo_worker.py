@@ -9,14 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
+from typing import Any
 
 import aiohttp
 import orjson
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+from pydantic_core import to_jsonable_python
 
 from afterguard.contracts.errors import EngineUnavailable
-from afterguard.settings import Settings
+from afterguard.embedded.process import die_with_parent, end
+from afterguard.settings import ENV_PREFIX, Settings
+
+# For one look; a worker that is loading a model may be slow to answer.
+_LOOK_S = 2.0
+_TAIL_BYTES = 64 * 1024
+_LAST_WORDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +57,9 @@ class DemoWorker:
 
     async def start(self) -> None:
         """Start the process; it is not ready yet."""
-        values = self._settings.model_dump(mode="json", exclude_unset=True)
-        if self._settings.redis.url is not None:
-            values["redis"]["url"] = self._settings.redis.url.get_secret_value()
-        await asyncio.to_thread(self._config.write_text, yaml.safe_dump(values))
-        await asyncio.to_thread(self._config.chmod, 0o600)
+        await asyncio.to_thread(self._write_config)
+        # What a person has set for a worker of theirs must not lead this one to their broker.
+        environment = {name: it for name, it in os.environ.items() if not _is_setting(name)}
         with await asyncio.to_thread(self.log.open, "wb") as log:
             # A session of its own: Ctrl-C reaches the demo alone, which then drains the worker.
             self._process = await asyncio.create_subprocess_exec(
@@ -62,10 +69,12 @@ class DemoWorker:
                 "run",
                 "--config",
                 str(self._config),
+                stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**environment, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
+                preexec_fn=die_with_parent,
             )
 
     async def ready(self, told: Callable[[str], None], timeout_s: float) -> None:
@@ -80,33 +89,26 @@ class DemoWorker:
         """
         deadline = monotonic() + timeout_s
         last = ""
-        async with aiohttp.ClientSession() as http:
-            while monotonic() < deadline:
-                if self._process is None or self._process.returncode is not None:
-                    break
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with http.get(f"{self._url}/readyz") as answer:
-                        if answer.status == 200:
-                            return
+        async with _session() as http:
+            while not self.ended and monotonic() < deadline:
+                if await self._answers_ready(http):
+                    return
                 stage = await asyncio.to_thread(self._stage)
                 if stage and stage != last:
                     told(stage)
                     last = stage
                 await asyncio.sleep(0.2)
-        raise EngineUnavailable(
-            "the worker did not become ready; the end of its log:\n"
-            + "\n".join(
-                (await asyncio.to_thread(self.log.read_text, errors="replace")).splitlines()[-15:]
-            )
+        code = None if self._process is None else self._process.returncode
+        what = (
+            f"was not ready within {timeout_s:g} s" if code is None else f"ended with code {code}"
         )
+        words = "\n".join((await asyncio.to_thread(self._tail))[-_LAST_WORDS:])
+        raise EngineUnavailable(f"the worker {what}; the end of its log:\n{words}")
 
     async def glance(self) -> Glance:
         """What the worker's metrics say; zeros when it does not answer."""
         try:
-            async with (
-                aiohttp.ClientSession() as http,
-                http.get(f"{self._url}/metrics") as answer,
-            ):
+            async with _session() as http, http.get(f"{self._url}/metrics") as answer:
                 return _glance(await answer.text())
         except (aiohttp.ClientError, TimeoutError):
             return Glance()
@@ -122,25 +124,47 @@ class DemoWorker:
         Args:
             timeout_s: SIGKILL after these seconds.
         """
-        process = self._process
-        if process is None:
-            return 0
-        if process.returncode is None:
-            process.terminate()
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await process.wait()
-        except TimeoutError:
-            process.kill()
-            return await process.wait()
+        return 0 if self._process is None else await end(self._process, timeout_s)
+
+    async def _answers_ready(self, http: aiohttp.ClientSession) -> bool:
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with http.get(f"{self._url}/readyz") as answer:
+                return answer.status == 200
+        return False
+
+    def _write_config(self) -> None:
+        values = _revealed(self._settings.model_dump(exclude_unset=True))
+        # Nobody else may read it at any moment, for it holds credentials.
+        self._config.touch(mode=0o600)
+        self._config.write_text(yaml.safe_dump(to_jsonable_python(values)))
 
     def _stage(self) -> str:
-        for line in reversed(self.log.read_bytes().splitlines()[-50:]):
+        for line in reversed(self._tail()):
             with contextlib.suppress(orjson.JSONDecodeError):
                 entry = orjson.loads(line)
                 if isinstance(entry, dict) and entry.get("event") == "engine":
                     return str(entry.get("stage", ""))
         return ""
+
+    def _tail(self) -> list[str]:
+        with self.log.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - _TAIL_BYTES))
+            return log.read().decode(errors="replace").splitlines()
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_LOOK_S))
+
+
+def _is_setting(name: str) -> bool:
+    return name.upper().startswith(ENV_PREFIX)
+
+
+def _revealed(values: Any) -> Any:  # noqa: ANN401
+    if isinstance(values, dict):
+        return {name: _revealed(value) for name, value in values.items()}
+    return values.get_secret_value() if isinstance(values, SecretStr) else values
 
 
 def _glance(exposition: str) -> Glance:
@@ -161,5 +185,5 @@ def _glance(exposition: str) -> Glance:
 
 
 def run_directory() -> TemporaryDirectory[str]:
-    """A folder for one run: broker data, settings, logs; gone afterwards."""
+    """A folder for one run: the worker's settings and log; gone afterwards."""
     return TemporaryDirectory(prefix="afterguard-demo-")

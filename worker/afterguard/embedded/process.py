@@ -1,6 +1,12 @@
-"""A child process that serves on a port: started, waited for, and stopped by its id."""
+"""A child process that serves on a port: started, waited for, and stopped by its id.
+
+It has a process group of its own, so Ctrl-C in a terminal reaches the worker alone and finds its
+services still there to drain to. It dies with the thread that started it (prctl(2)): start it
+from a thread that lives as long as it is needed.
+"""
 
 import asyncio
+import contextlib
 import ctypes
 import signal
 import socket
@@ -15,6 +21,9 @@ from afterguard.contracts.errors import StreamUnavailable
 _PR_SET_PDEATHSIG = 1
 _START_S = 20.0
 _STOP_S = 5.0
+_LOG = "log.txt"
+# Looked up before any fork: between fork and exec nothing may take a lock.
+_prctl = ctypes.CDLL(None).prctl
 
 
 def free_port() -> int:
@@ -32,8 +41,39 @@ async def port_answers(port: int) -> bool:
     except OSError:
         return False
     writer.close()
-    await writer.wait_closed()
+    # A server may reset a connection that says nothing; it has answered all the same.
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     return True
+
+
+async def end(process: asyncio.subprocess.Process, timeout_s: float) -> int:
+    """SIGTERM, then SIGKILL; the process is gone afterwards, also when the caller is cancelled.
+
+    Args:
+        process: Ours.
+        timeout_s: From the one signal to the other, seconds.
+
+    Returns:
+        Its exit code.
+    """
+    if process.returncode is not None:
+        return process.returncode
+    process.terminate()
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return await process.wait()
+
+
+def die_with_parent() -> None:
+    """For `preexec_fn`: a killed test or demo must not leave its processes behind."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class EmbeddedProcess:
@@ -62,7 +102,7 @@ class EmbeddedProcess:
         Raises:
             StreamUnavailable: It does not run.
         """
-        if self._process is None:
+        if self._process is None or self._process.returncode is not None:
             raise StreamUnavailable(f"{self._name} does not run")
         return self._process.pid
 
@@ -72,40 +112,47 @@ class EmbeddedProcess:
         Raises:
             StreamUnavailable: It ended or did not answer in time; quotes its last words.
         """
+        try:
+            if not await self._started():
+                raise StreamUnavailable(
+                    f"the embedded {self._name} did not start:\n{await self._last_words()}"
+                )
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _started(self) -> bool:
         self._folder = self._folder or TemporaryDirectory(prefix=f"afterguard-{self._name}-")
         folder = Path(self._folder.name)
-        log = folder / "log.txt"
-        with await asyncio.to_thread(log.open, "ab") as output:
+        with await asyncio.to_thread((folder / _LOG).open, "ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command(folder),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 cwd=folder,
-                preexec_fn=_die_with_parent,
+                process_group=0,
+                preexec_fn=die_with_parent,
             )
         deadline = monotonic() + _START_S
         while self._process.returncode is None and monotonic() < deadline:
             if await self._answers():
-                return
+                return True
             await asyncio.sleep(0.05)
+        return False
+
+    async def _last_words(self) -> str:
+        if self._folder is None:
+            return ""
+        log = Path(self._folder.name) / _LOG
         words = await asyncio.to_thread(log.read_text, errors="replace")
-        await self.stop()
-        last_words = "\n".join(words.splitlines()[-8:])
-        raise StreamUnavailable(f"the embedded {self._name} did not start:\n{last_words}")
+        return "\n".join(words.splitlines()[-8:])
 
     async def stop(self) -> None:
         """SIGTERM, SIGKILL after five seconds; its data stays until `discard`."""
         process, self._process = self._process, None
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if process is not None:
+            await end(process, _STOP_S)
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would."""
@@ -132,13 +179,12 @@ class EmbeddedProcess:
             await asyncio.to_thread(folder.cleanup)
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.discard()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.discard()
-
-
-def _die_with_parent() -> None:
-    # A killed test or demo must not leave servers behind (prctl(2), Linux).
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
