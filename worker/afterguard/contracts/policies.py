@@ -3,12 +3,19 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from afterguard.contracts.words import Action, Effort, Kind, Lane, Role, Severity
 
 PolicyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}[0-9]$")]
+# Titles stand in the model's prompt, where a second line would be text of its own.
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=120, pattern=r"^[^\r\n]*$"),
+]
+PrimaryLanguage = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,8}$")]
+Pattern = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Stage(StrEnum):
@@ -24,7 +31,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: RuleId
-    title: str = Field(min_length=3, max_length=120)
+    title: Title
     severity: Severity
     action: Action
     category: str | None = Field(
@@ -39,10 +46,15 @@ class AppliesTo(BaseModel):
 
     kinds: tuple[Kind, ...] = ()
     roles: tuple[Role, ...] = ()
-    tenants: tuple[str, ...] = Field(default=(), description="Shell patterns, such as `game-*`.")
-    channels: tuple[str, ...] = Field(default=(), description="Shell patterns, such as `lobby-*`.")
-    languages: tuple[str, ...] = Field(
-        default=(), description="Primary language tags; an event without a language matches."
+    tenants: tuple[Pattern, ...] = Field(
+        default=(), description="Shell patterns, such as `game-*`; an event without one never fits."
+    )
+    channels: tuple[Pattern, ...] = Field(
+        default=(),
+        description="Shell patterns, such as `lobby-*`; an event without one never fits.",
+    )
+    languages: tuple[PrimaryLanguage, ...] = Field(
+        default=(), description="Such as `pt`; an event whose language is unknown fits."
     )
 
 
@@ -52,7 +64,7 @@ class Policy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: PolicyId
-    title: str = Field(min_length=3, max_length=120)
+    title: Title
     owner: str = Field(min_length=1)
     rules: tuple[Rule, ...] = Field(min_length=1, max_length=40)
     applies_to: AppliesTo = AppliesTo()
@@ -71,6 +83,13 @@ class Policy(BaseModel):
     lane: Lane | None = Field(default=None, description="Overrides the lane of the event.")
     body: str = Field(description="What the model reads: instruction, definitions, criteria, ...")
     version: str = Field(description="First 16 hex digits of the normalised document's SHA-256.")
+
+    @field_validator("uncertain")
+    @classmethod
+    def _band_rises(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
+        if band is not None and not 0 <= band[0] < band[1] <= 1:
+            raise ValueError("must be two rising numbers from 0 to 1")
+        return band
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, or None when the policy has no such rule."""

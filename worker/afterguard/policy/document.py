@@ -5,19 +5,42 @@ Every fault is found in one reading and told with file, line and field.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from afterguard.contracts.errors import PolicyError
-from afterguard.contracts.policies import Policy
+from afterguard.contracts.policies import AppliesTo, Policy, Rule
+from afterguard.policy.body import Body, Line, missing_parts, unknown_citations
+from afterguard.policy.front_matter import FrontMatter, read_front_matter
 
-SECTIONS = ("Instruction", "Definitions", "Criteria", "Examples")
-_FENCE = "---"
-_OURS = ("body", "version")
+# Ten times what the model can still follow; anything larger was put here by mistake.
+MOST_BYTES: Final = 256 * 1024
+
+_FENCE: Final = "---"
+_OURS: Final = ("body", "version")
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+# What editors show as nothing, or as a line end that YAML or Markdown does not see as one.
+_UNREADABLE: Final = re.compile(
+    "[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+class Document(NamedTuple):
+    """A document in its two halves.
+
+    Attributes:
+        text: Normalised.
+        front: What stands between the fences.
+        body: What the model reads.
+    """
+
+    text: str
+    front: str
+    body: Body
 
 
 def read_policy(path: Path) -> Policy:
@@ -26,47 +49,72 @@ def read_policy(path: Path) -> Policy:
     Raises:
         PolicyError: The first fault; `others` of it holds the rest.
     """
+    return parse_policy(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a document; links are followed, for a mounted folder is made of them.
+
+    Raises:
+        PolicyError: It is missing, no file, too large or no UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise PolicyError("is not UTF-8 text", file=path, line=line) from None
+        if path.exists() and not path.is_file():
+            raise PolicyError("is not a file", file=path)
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise PolicyError(f"cannot be read: {error.strerror}", file=path) from None
-    return parse_policy(text, path)
+    if len(raw) > MOST_BYTES:
+        raise PolicyError(f"is larger than {MOST_BYTES // 1024} KiB", file=path)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = len(_LINE_END.split(raw[: error.start].decode()))
+        raise PolicyError("is not UTF-8 text", file=path, line=line) from None
 
 
 def parse_policy(text: str, path: Path) -> Policy:
-    """The policy of a document's text; `path` is for messages."""
-    text = normalised(text)
-    front, body, body_line = _parts(text, path)
-    fields, lines = _front_matter(front, path)
-    faults = [
-        PolicyError("is set by the loader", file=path, line=lines.get(name), field=name)
-        for name in _OURS
-        if name in fields
-    ]
-    version = sha256(text.encode()).hexdigest()[:16]
-    try:
-        policy = Policy.model_validate({**fields, "body": body, "version": version})
-    except ValidationError as error:
-        faults += [_fault(it, lines, path) for it in error.errors(include_url=False)]
-        raise _together(faults) from None
-    faults += _inconsistent(policy, body, body_line, lines, path)
-    if faults:
+    """The policy of a document's text; `path` is for messages.
+
+    Raises:
+        PolicyError: The first fault by line; `others` of it holds the rest.
+    """
+    document = split(text, path)
+    front = read_front_matter(document.front, path)
+    faults = [*front.faults, *_body_faults(document.body, front, path)]
+    policy = None
+    if front.fields is not None:
+        faults += _field_faults(front, path)
+        ours = {
+            "body": document.body.text,
+            "version": sha256(document.text.encode()).hexdigest()[:16],
+        }
+        try:
+            policy = Policy.model_validate(front.fields | ours)
+        except ValidationError as error:
+            faults += [_fault(it, front, path) for it in error.errors(include_url=False)]
+    if faults or policy is None:
         raise _together(faults)
     return policy
 
 
-def normalised(text: str) -> str:
-    """The text by which a version is told: NFC, `\\n`, no white space at line ends."""
-    lines = unicodedata.normalize("NFC", text.removeprefix("\ufeff")).splitlines()
-    return "\n".join(line.rstrip() for line in lines).strip() + "\n"
+def split(text: str, path: Path) -> Document:
+    """The halves of a document.
 
-
-def _parts(text: str, path: Path) -> tuple[str, str, int]:
-    lines = text.splitlines()
-    if not lines or lines[0] != _FENCE:
+    Raises:
+        PolicyError: It has no front matter, or holds characters that nobody can see.
+    """
+    text = normalised(text)
+    lines = text.split("\n")[:-1]
+    unreadable = [
+        PolicyError(f"holds the control character U+{ord(it.group()):04X}", file=path, line=number)
+        for number, line in enumerate(lines, start=1)
+        if (it := _UNREADABLE.search(line))
+    ]
+    if unreadable:
+        raise _together(unreadable)
+    if lines[0] != _FENCE:
         raise PolicyError("must begin with front matter: a line `---`", file=path, line=1)
     try:
         end = lines.index(_FENCE, 1)
@@ -74,92 +122,73 @@ def _parts(text: str, path: Path) -> tuple[str, str, int]:
         raise PolicyError(
             "the front matter is not closed by a line `---`", file=path, line=1
         ) from None
-    body = "\n".join(lines[end + 1 :]).strip() + "\n"
-    return "\n".join(lines[1:end]), body, end + 2
+    body = Body(tuple(Line(end + 2 + at, line) for at, line in enumerate(lines[end + 1 :])))
+    return Document(text, "\n".join(lines[1:end]), body)
 
 
-def _front_matter(front: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    try:
-        fields = yaml.safe_load(front)
-        node = yaml.compose(front)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else None
-        raise PolicyError(
-            f"the front matter is not valid YAML: {error.problem}", file=path, line=line
-        ) from None
-    if not isinstance(fields, dict) or not isinstance(node, yaml.MappingNode):
-        raise PolicyError("the front matter must hold fields such as `id:`", file=path, line=2)
-    return fields, _lines(node)
+def normalised(text: str) -> str:
+    """The text by which a version is told: NFC, no byte order mark, no blanks at line ends.
+
+    Blank lines before the text stay, so that line numbers are those of an editor.
+    """
+    text = unicodedata.normalize("NFC", text).lstrip("\ufeff")
+    lines = [line.rstrip() for line in _LINE_END.split(text)]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def _lines(node: yaml.Node, prefix: str = "") -> dict[str, int]:
-    found: dict[str, int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            name = f"{prefix}{key.value}"
-            found[name] = key.start_mark.line + 2
-            found |= _lines(value, f"{name}.")
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            found[f"{prefix}{number}"] = item.start_mark.line + 2
-            found |= _lines(item, f"{prefix}{number}.")
-    return found
+def _body_faults(body: Body, front: FrontMatter, path: Path) -> Iterator[PolicyError]:
+    found = [*missing_parts(body)]
+    if front.fields is not None:
+        found += unknown_citations(body, _rule_ids(front.fields))
+    for line, message in found:
+        yield PolicyError(message, file=path, line=line, field="body")
 
 
-def _fault(fault: Any, lines: dict[str, int], path: Path) -> PolicyError:  # noqa: ANN401
+def _field_faults(front: FrontMatter, path: Path) -> Iterator[PolicyError]:
+    """What the model of a policy does not say."""
+    fields = front.fields or {}
+    for name in _OURS:
+        if name in fields:
+            yield PolicyError(
+                "is set by the loader", file=path, line=front.lines.get(name), field=name
+            )
+    rule_ids = _rule_ids(fields)
+    for number, rule_id in enumerate(rule_ids):
+        if rule_id and rule_id in rule_ids[:number]:
+            field = f"rules.{number}.id"
+            yield PolicyError(
+                f"{rule_id} is there twice", file=path, line=front.lines.get(field), field=field
+            )
+
+
+def _rule_ids(fields: dict[str, Any]) -> list[str]:
+    """The ids as they are written, for a document whose other fields may be wrong."""
+    rules = fields.get("rules")
+    if not isinstance(rules, list):
+        return []
+    ids = [rule.get("id") if isinstance(rule, dict) else None for rule in rules]
+    return [it if isinstance(it, str) else "" for it in ids]
+
+
+def _fault(fault: Any, front: FrontMatter, path: Path) -> PolicyError:  # noqa: ANN401
     steps = [str(step) for step in fault["loc"]]
-    line = next(
-        (lines[key] for n in range(len(steps), 0, -1) if (key := ".".join(steps[:n])) in lines), 1
-    )
-    message = "no such field" if fault["type"] == "extra_forbidden" else fault["msg"]
+    above = (".".join(steps[:n]) for n in range(len(steps), 0, -1))
+    line = next((front.lines[name] for name in above if name in front.lines), 1)
+    message: str = fault["msg"]
+    if fault["type"] == "extra_forbidden":
+        message = f"no such field; there are {', '.join(_fields_beside(steps))}"
+    elif fault["type"] == "value_error":
+        message = str(fault["ctx"]["error"])
     return PolicyError(message, file=path, line=line, field=".".join(steps))
 
 
-def _inconsistent(
-    policy: Policy, body: str, body_line: int, lines: dict[str, int], path: Path
-) -> list[PolicyError]:
-    faults: list[PolicyError] = []
-    seen: set[str] = set()
-    for number, rule in enumerate(policy.rules):
-        if rule.id in seen:
-            line = lines.get(f"rules.{number}.id")
-            faults.append(
-                PolicyError(f"{rule.id} is there twice", file=path, line=line, field="rules")
-            )
-        seen.add(rule.id)
-    band = policy.uncertain
-    if band and not 0 <= band[0] < band[1] <= 1:
-        faults.append(
-            PolicyError(
-                "must be two rising numbers from 0 to 1",
-                file=path,
-                line=lines.get("uncertain"),
-                field="uncertain",
-            )
-        )
-    headings = re.findall(r"^## +(.+)$", body, re.MULTILINE)
-    faults += [
-        PolicyError(f"lacks the part `## {part}`", file=path, line=body_line, field="body")
-        for part in SECTIONS
-        if part not in headings
-    ]
-    prefixes = {re.sub(r"\d+$", "", rule.id) for rule in policy.rules}
-    for offset, text in enumerate(body.splitlines()):
-        cited = re.findall(r"\b[A-Z][A-Z0-9]{0,7}[0-9]\b", text)
-        faults += [
-            PolicyError(
-                f"{rule_id} is no rule of this policy",
-                file=path,
-                line=body_line + offset,
-                field="body",
-            )
-            for rule_id in cited
-            if rule_id not in seen and re.sub(r"\d+$", "", rule_id) in prefixes
-        ]
-    return faults
+def _fields_beside(steps: list[str]) -> list[str]:
+    models: dict[str, type[BaseModel]] = {"rules": Rule, "applies_to": AppliesTo}
+    model = models.get(steps[0], Policy) if len(steps) > 1 else Policy
+    return [name for name in model.model_fields if name not in _OURS]
 
 
 def _together(faults: list[PolicyError]) -> PolicyError:
-    first, *others = faults
+    first, *others = sorted(faults, key=lambda fault: fault.line or 0)
     first.others = tuple(others)
     return first

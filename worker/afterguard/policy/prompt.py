@@ -8,7 +8,7 @@ import re
 
 from afterguard.contracts.events import ChatEvent
 
-_LANGUAGE = re.compile(r"^[A-Za-z0-9-]{1,35}$")
+_LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}")
 
 
 def content_for(event: ChatEvent) -> str:
@@ -18,7 +18,7 @@ def content_for(event: ChatEvent) -> str:
     imitates the next turn's heading stays inside its own turn.
     """
     header = f"[{event.kind.value} by {event.author.role.value}"
-    if event.language and _LANGUAGE.match(event.language):
+    if event.language and _LANGUAGE.fullmatch(event.language):
         header += f", language {event.language}"
     if isinstance(event.content, str):
         return f"{header}]\n{event.content}"

@@ -1,5 +1,6 @@
 """The registry: the loaded policies, and which of them an event is judged under."""
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -14,6 +15,9 @@ from afterguard.policy.document import read_policy
 from afterguard.policy.settings import PolicySettings
 
 _ROUTES = 4_096
+_SUBTAG = re.compile("[-_]")
+# Undetermined, several, none: a policy for one language still looks at these.
+_NO_LANGUAGE = frozenset({"", "und", "mul", "mis", "zxx"})
 
 
 class PolicyRegistry:
@@ -42,8 +46,9 @@ class PolicyRegistry:
             unknown = tuple(name for name in event.policies if name not in self._by_id)
             asked = frozenset(event.policies)
             return tuple(it for it in self.policies if it.id in asked), unknown
-        language = event.language.split("-")[0].lower() if event.language else None
-        route = self._route(event.kind, event.author.role, event.tenant, event.channel_id, language)
+        route = self._route(
+            event.kind, event.author.role, event.tenant, event.channel_id, event.language
+        )
         return route, ()
 
     def _match(
@@ -52,8 +57,9 @@ class PolicyRegistry:
         role: Role,
         tenant: str | None,
         channel: str | None,
-        language: str | None,
+        tag: str | None,
     ) -> tuple[Policy, ...]:
+        language = _primary_language(tag)
         return tuple(
             policy
             for policy in self.policies
@@ -79,7 +85,7 @@ def load_policies(settings: PolicySettings) -> PolicyRegistry:
     for path in policy_files(folder):
         policy = read_policy(path)
         if policy.id in policies:
-            raise PolicyError("another document has this id", file=path, field="id")
+            raise PolicyError(f"another document has the id {policy.id}", file=path, field="id")
         policies[policy.id] = policy
     if not policies:
         raise SettingsError([f"policies.directory: {folder} holds no policy (`*.md`)"])
@@ -94,14 +100,24 @@ def load_policies(settings: PolicySettings) -> PolicyRegistry:
 
 
 def policy_files(folder: Path) -> list[Path]:
-    """The policy documents of a folder, by name; a README is none."""
-    return sorted(it for it in folder.glob("*.md") if it.stem.lower() != "readme")
+    """The policy documents of a folder, by name; a README is none, nor is a hidden file."""
+    return sorted(
+        path
+        for path in folder.glob("*.md")
+        if path.stem.lower() != "readme" and not path.name.startswith(".")
+    )
 
 
 def shipped_policies() -> Path:
     """The folder of the policies that come with Afterguard: in the wheel, or in the checkout."""
     bundled = Path(str(files("afterguard"))) / "policy" / "bundled"
     return bundled if bundled.is_dir() else Path(__file__).parents[3] / "policies"
+
+
+def _primary_language(tag: str | None) -> str | None:
+    """`pt` of `pt-BR` and of `pt_BR`; None when the tag says that nobody knows."""
+    primary = _SUBTAG.split(tag, maxsplit=1)[0].lower() if tag else ""
+    return None if primary in _NO_LANGUAGE else primary
 
 
 def _matches(value: str | None, patterns: tuple[str, ...]) -> bool:
