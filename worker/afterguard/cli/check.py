@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
-from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.events import Author, ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort, Kind, Role
@@ -21,9 +21,7 @@ from afterguard.embedded.model import prepare_model
 from afterguard.engine.create import create_judge
 from afterguard.flow.findings import Reading, read
 from afterguard.flow.ports import Judgement, JudgeRequest
-from afterguard.policy.document import read_policy
 from afterguard.policy.prompt import content_for
-from afterguard.policy.registry import load_policies
 from afterguard.settings import Settings, load_settings
 from afterguard.telemetry.logs import configure_logs
 
@@ -53,7 +51,7 @@ def check_command(
         configure_logs(settings.log.model_copy(update={"level": "warning", "format": "console"}))
         if text == "-":
             text = typer.get_text_stream("stdin").read()
-        chosen = _policy(policy, settings)
+        chosen = chosen_policy(policy, settings.policies)
         event = ChatEvent(
             event_id="check",
             occurred_at=datetime.now(UTC),
@@ -74,17 +72,6 @@ def _embedded_engine() -> dict[str, object]:
     prepare_environment()
     settings = cpu_engine_settings(prepare_model(lambda stage: typer.echo(stage, err=True)))
     return {"engine": settings.model_dump(mode="json", exclude_unset=True)}
-
-
-def _policy(name: str, settings: Settings) -> Policy:
-    if name.endswith(".md") or "/" in name:
-        return read_policy(Path(name))
-    registry = load_policies(settings.policies)
-    found = registry.by_id(name)
-    if found is None:
-        known = ", ".join(policy.id for policy in registry.policies)
-        raise SettingsError([f"--policy: there is no policy {name!r}; there are {known}"])
-    return found
 
 
 async def _judge(

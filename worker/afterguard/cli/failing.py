@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import typer
 
-from afterguard.contracts.errors import AfterguardError, SettingsError
+from afterguard.contracts.errors import AfterguardError, PolicyError, SettingsError
 from afterguard.lifecycle import exit_code
 
 
@@ -17,6 +17,10 @@ def told_plainly() -> Iterator[None]:
     except SettingsError as error:
         for problem in error.problems:
             typer.secho(problem, err=True, fg=typer.colors.RED)
+        raise typer.Exit(exit_code(error)) from None
+    except PolicyError as error:
+        for fault in (error, *error.others):
+            typer.secho(str(fault), err=True, fg=typer.colors.RED)
         raise typer.Exit(exit_code(error)) from None
     except AfterguardError as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
