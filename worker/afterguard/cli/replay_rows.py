@@ -7,11 +7,9 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic_core import from_json
-
 from afterguard.cli.rows import Row
 from afterguard.contracts.cloudevents import CHAT_EVENT, Envelope, stamp
-from afterguard.contracts.codec import encode, readable, validate_event
+from afterguard.contracts.codec import encode, json_of, validate_event
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import RejectedInput, RejectReason
 from afterguard.contracts.events import ChatEvent
@@ -93,11 +91,7 @@ class RowEvents:
         return ReadyRow(self._record(validate_event(fields), topic), lacks_id, lacks_time)
 
     def _own_shape(self, record: InputRecord) -> dict[str, Any]:
-        value = readable(record, max_bytes=self._max)
-        try:
-            fields = from_json(value)
-        except ValueError:
-            raise RejectedInput(RejectReason.NOT_JSON, f"{len(value)} bytes") from None
+        fields = json_of(record, max_bytes=self._max)
         if not isinstance(fields, dict):
             raise RejectedInput(RejectReason.INVALID_EVENT, "the row is no JSON object")
         return fields

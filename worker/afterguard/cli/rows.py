@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,7 @@ STDIN: Final = "-"
 _ARRAY_LIMIT: Final = 64 * 2**20
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
+_LOOKED_AT: Final = 512
 
 
 class RowFormat(StrEnum):
@@ -64,10 +66,15 @@ class Row:
     fault: str = ""
 
 
+class _Unreadable(Exception):
+    """The file is not what its format says; the message tells why, without quoting it."""
+
+
 class RowFile:
     """An open file of rows.
 
-    An empty cell of a CSV file is null, so that `default` applies to it. Blank lines are no rows.
+    An empty cell of a CSV file is null, so that `default` applies to it. A line of plain text is
+    the `content` of its row. Blank lines are no rows.
 
     Args:
         name: A path, or `-` for standard input.
@@ -89,7 +96,8 @@ class RowFile:
             self._raw = io.FileIO(os.dup(0) if name == STDIN else name, "rb")
         except OSError as error:
             raise SettingsError([f"{self.name}: cannot be read: {error.strerror}"]) from None
-        self.size = None if name == STDIN else Path(name).stat().st_size
+        status = os.fstat(self._raw.fileno())
+        self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +117,9 @@ class RowFile:
     def __iter__(self) -> Iterator[Row]:
         try:
             yield from self._rows()
-        except (OSError, EOFError, zlib.error, csv.Error) as error:
+        except _Unreadable as error:
+            raise SettingsError([f"{self.name}: {error}"]) from None
+        except (OSError, EOFError, zlib.error) as error:
             raise SettingsError([f"{self.name}: cannot be read further: {error}"]) from None
 
     def _rows(self) -> Iterator[Row]:
@@ -117,10 +127,14 @@ class RowFile:
         # No second buffer around the first: it would wait for a full block of a slow pipe.
         packed = plain.peek(2)[:2] == _GZIP
         stream: Stream = gzip.GzipFile(fileobj=plain) if packed else plain
-        if stream.peek(3)[:3] == _BOM:
-            stream.read(3)
+        begin = stream.peek(_LOOKED_AT)[:_LOOKED_AT]
+        if b"\0" in begin:
+            raise _Unreadable("holds zero bytes: either binary, or UTF-16; save it as UTF-8")
+        if begin.startswith(_BOM):
+            stream.read(len(_BOM))
+            begin = begin.removeprefix(_BOM)
         match self.format:
-            case RowFormat.JSON if stream.peek(64)[:64].lstrip()[:1] == b"[":
+            case RowFormat.JSON if begin.lstrip().startswith(b"["):
                 return self._array(stream)
             case RowFormat.JSON | RowFormat.JSONL:
                 return self._json_lines(stream)
@@ -143,36 +157,41 @@ class RowFile:
             if line is None:
                 yield self._too_long(number)
             elif line.strip():
-                yield _as_json(
-                    number, {"text": line.decode("utf-8", "surrogateescape").rstrip("\r\n")}
-                )
+                yield _as_json(number, {"content": _text(line).rstrip("\r\n")})
 
     def _array(self, stream: Stream) -> Iterator[Row]:
         whole = stream.read(_ARRAY_LIMIT + 1)
         if len(whole) > _ARRAY_LIMIT:
-            raise OSError(f"a JSON array of more than {_ARRAY_LIMIT} bytes; use JSON lines")
+            raise _Unreadable(f"a JSON array of more than {_ARRAY_LIMIT} bytes; use JSON lines")
         try:
             elements = from_json(whole)
         except ValueError as error:
-            raise OSError(f"not a JSON array: {error}") from None
+            raise _Unreadable(f"no JSON array: {error}") from None
         for number, element in enumerate(elements, start=1):
             yield _as_json(number, element)
 
     def _table(self, stream: Stream, delimiter: str) -> Iterator[Row]:
-        text = io.TextIOWrapper(stream, "utf-8", errors="surrogateescape", newline="")
         csv.field_size_limit(self._max)
-        reader = csv.reader(text, delimiter=delimiter)
-        header = next(reader, None)
-        if not header or not all(header) or len(set(header)) < len(header):
-            raise OSError("the first row must name each column, and each but once")
-        begins = reader.line_num + 1
-        for cells in reader:
-            if len(cells) > len(header):
-                yield Row(begins, None, f"{len(cells)} cells under {len(header)} columns")
-            elif cells:
-                filled = zip(header, cells, strict=False)
-                yield _as_json(begins, {column: cell or None for column, cell in filled})
+        reader = csv.reader(self._decoded(stream), delimiter=delimiter)
+        begins = 1
+        try:
+            header = _checked_header(next(reader, []))
             begins = reader.line_num + 1
+            for cells in reader:
+                if len(cells) > len(header):
+                    yield Row(begins, None, f"{len(cells)} cells under {len(header)} columns")
+                elif cells:
+                    filled = zip(header, cells, strict=False)
+                    yield _as_json(begins, {column: cell or None for column, cell in filled})
+                begins = reader.line_num + 1
+        except csv.Error as error:  # where the next row begins is not known any more
+            raise _Unreadable(f"line {begins}: cannot be read further: {error}") from None
+
+    def _decoded(self, stream: Stream) -> Iterator[str]:
+        for number, line in _lines(stream, self._max):
+            if line is None:
+                raise _Unreadable(f"line {number}: longer than {self._max} bytes")
+            yield _text(line)
 
     def _too_long(self, line: int) -> Row:
         return Row(line, None, f"longer than {self._max} bytes")
@@ -185,14 +204,29 @@ def _format_of(name: str) -> RowFormat:
 def _lines(stream: Stream, limit: int) -> Iterator[tuple[int, bytes | None]]:
     """Lines with their numbers; None for a line over the limit, which is passed over unread."""
     number = 0
-    while line := stream.readline(limit):
+    while line := stream.readline(limit + 1):
         number += 1
-        if len(line) < limit or line.endswith(b"\n"):
+        if len(line) <= limit or line.endswith(b"\n"):
             yield number, line
             continue
         while (rest := stream.readline(limit)) and not rest.endswith(b"\n"):
             pass
         yield number, None
+
+
+def _checked_header(header: list[str]) -> list[str]:
+    if not header or not all(header) or len(set(header)) < len(header):
+        raise _Unreadable("the first row must name each column, and each but once")
+    if len(header) == 1 and (other := next((it for it in ";\t|" if it in header[0]), None)):
+        raise _Unreadable(
+            f"the first row has one column, with {other!r} in its name; is the format right?"
+        )
+    return header
+
+
+def _text(line: bytes) -> str:
+    # What is no UTF-8 is told for its row alone, by `_as_json`.
+    return line.decode("utf-8", "surrogateescape")
 
 
 def _as_json(line: int, document: object) -> Row:

@@ -72,15 +72,34 @@ def readable(record: InputRecord, *, max_bytes: int) -> bytes:
     return record.value
 
 
+def json_of(record: InputRecord, *, max_bytes: int) -> object:
+    """The value of a record of any shape, by the parser that reads our own.
+
+    So that both refuse the same depths and numbers.
+
+    Raises:
+        RejectedInput: `tombstone`, `too_large`, `not_utf8` or `not_json`.
+    """
+    value = readable(record, max_bytes=max_bytes)
+    try:
+        return from_json(value)
+    except ValueError:
+        raise _not_json(value) from None
+
+
 def rejection(error: ValidationError, value: bytes) -> RejectedInput:
     """The reason for which a value is no event, told apart by what is wrong with it."""
     if any(fault["type"] == "json_invalid" for fault in error.errors(include_input=False)):
-        try:
-            value.decode("utf-8")
-        except UnicodeDecodeError as broken:
-            return RejectedInput(RejectReason.NOT_UTF8, f"byte {broken.start} of {len(value)}")
-        return RejectedInput(RejectReason.NOT_JSON, f"{len(value)} bytes")
+        return _not_json(value)
     return RejectedInput(RejectReason.INVALID_EVENT, _faults(error))
+
+
+def _not_json(value: bytes) -> RejectedInput:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError as broken:
+        return RejectedInput(RejectReason.NOT_UTF8, f"byte {broken.start} of {len(value)}")
+    return RejectedInput(RejectReason.NOT_JSON, f"{len(value)} bytes")
 
 
 def _lacks_an_attribute(error: ValidationError) -> bool:

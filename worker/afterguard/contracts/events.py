@@ -11,6 +11,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from afterguard.contracts.words import Kind, Lane, Role
 
@@ -76,8 +77,11 @@ class ChatEvent(BaseModel):
     @model_validator(mode="after")
     def _shape_follows_kind(self) -> Self:
         if (self.kind is Kind.CONVERSATION) is isinstance(self.content, str):
-            wanted = "a list of turns" if self.kind is Kind.CONVERSATION else "a text"
-            raise ValueError(f"content must be {wanted} for kind {self.kind.value}")
+            wanted = "turns" if self.kind is Kind.CONVERSATION else "text"
+            # The code is all that a rejection tells.
+            raise PydanticCustomError(
+                f"{self.kind.value}_needs_{wanted}", "content is of the other shape"
+            )
         return self
 
     @property

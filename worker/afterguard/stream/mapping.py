@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic_core import from_json
-
 from afterguard.contracts.cloudevents import CHAT_EVENT
-from afterguard.contracts.codec import decode_event, readable, validate_event
-from afterguard.contracts.errors import MappingError, RejectedInput, RejectReason, SettingsError
+from afterguard.contracts.codec import decode_event, json_of, validate_event
+from afterguard.contracts.errors import MappingError, RejectedInput, SettingsError
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
 from afterguard.stream.mapping_fields import FIELDS, REQUIRED, FieldSource, field_source
@@ -100,7 +98,7 @@ class EventMap:
         Raises:
             MappingError, RejectedInput: As `event`.
         """
-        return _find(self._sources, _document(record, max_bytes), record, None)
+        return _find(self._sources, json_of(record, max_bytes=max_bytes), record, None)
 
     def attempt(self, record: InputRecord, max_bytes: int) -> Attempt:
         """Like `event`, but never raises and tells every field that failed."""
@@ -110,7 +108,7 @@ class EventMap:
                 event = decode_event(record, max_bytes=max_bytes)
                 return Attempt(event.model_dump(exclude_unset=True), (), event)
             faults: list[MappingError] = []
-            found = _find(self._sources, _document(record, max_bytes), record, faults)
+            found = _find(self._sources, json_of(record, max_bytes=max_bytes), record, faults)
             if faults:
                 return Attempt(found, tuple(faults), None)
             return Attempt(found, (), validate_event(found))
@@ -126,20 +124,6 @@ def _flat(map: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
         else:
             entries[field] = spec
     return entries
-
-
-def _document(record: InputRecord, max_bytes: int) -> object:
-    value = readable(record, max_bytes=max_bytes)
-    try:
-        # The parser that reads our own shape, so that both refuse the same depths and numbers.
-        return from_json(value)
-    except ValueError:
-        try:
-            value.decode("utf-8")
-        except UnicodeDecodeError as broken:
-            detail = f"byte {broken.start} of {len(value)}"
-            raise RejectedInput(RejectReason.NOT_UTF8, detail) from None
-        raise RejectedInput(RejectReason.NOT_JSON, f"{len(value)} bytes") from None
 
 
 def _find(
