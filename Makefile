@@ -41,9 +41,10 @@ format: $(VENV)/.installed-dev ## Format and mend what can be mended
 bench: $(VENV)/.installed-dev ## Measure overhead and efficiency; the last line is JSON
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-schemas: $(VENV)/.installed-dev ## Write the JSON Schemas, the AsyncAPI document and docs/metrics.md
-	$(BIN)/afterguard schema
+schemas: $(VENV)/.installed-dev ## Write the JSON Schemas, the AsyncAPI document, docs/metrics.md and docs/settings.md
+	$(BIN)/afterguard schema --out worker/afterguard/contracts/schemas
 	$(BIN)/python -m afterguard.telemetry.metric_docs > docs/metrics.md
+	$(BIN)/python -m afterguard.settings_docs > docs/settings.md
 
 clean: ## Remove the environment and caches of this checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

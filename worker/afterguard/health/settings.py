@@ -8,6 +8,6 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="`/livez`, `/readyz` and `/metrics`.")
     host: str = Field(default="127.0.0.1", description="0.0.0.0 to be scraped from outside.")
     port: int = Field(default=9108, ge=0, le=65_535, description="0 picks a free port.")

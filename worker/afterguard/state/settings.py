@@ -16,7 +16,13 @@ class RedisSettings(BaseModel):
     retry_after_s: float = Field(
         default=2.0, gt=0, description="How long Redis is left alone after a fault."
     )
-    verdict_ttl_s: int = Field(default=86_400, ge=1)
-    seen_ttl_s: int = Field(default=7 * 86_400, ge=1)
-    key_prefix: str = Field(default="afterguard", min_length=1)
+    verdict_ttl_s: int = Field(
+        default=86_400, ge=1, description="How long a judgement is repeated for equal content."
+    )
+    seen_ttl_s: int = Field(
+        default=7 * 86_400, ge=1, description="How long an event is recognised when sent again."
+    )
+    key_prefix: str = Field(
+        default="afterguard", min_length=1, description="Of every key; one Redis may serve several."
+    )
     batch_keys: int = Field(default=512, ge=1, description="Most keys asked for in one call.")
