@@ -14,6 +14,8 @@ from afterguard.contracts.errors import PolicyError
 _NULL: Final = "tag:yaml.org,2002:null"
 # Line 1 of a document is the opening fence.
 _FIRST_LINE: Final = 2
+# A policy needs three; the YAML reader takes its time with thousands.
+_DEEPEST: Final = 8
 
 
 class FrontMatter(NamedTuple):
@@ -47,12 +49,16 @@ def read_front_matter(text: str, path: Path) -> FrontMatter:
         return FrontMatter(None, {}, (PolicyError(message, file=path, line=line),))
 
     try:
-        # An alias may stand for itself, or for more than fits into memory.
+        depth = 0
         for event in yaml.parse(text, Loader=_Loader):
+            line = event.start_mark.line + _FIRST_LINE if event.start_mark else None
+            # An alias may stand for itself, or for more than fits into memory.
             if isinstance(event, yaml.AliasEvent):
-                mark = event.start_mark
-                line = mark.line + _FIRST_LINE if mark else None
                 return unreadable("the front matter holds an alias (`*name`); write it out", line)
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                return unreadable("the front matter is nested too deeply", line)
         node = yaml.compose(text, Loader=_Loader)
         if not isinstance(node, yaml.MappingNode):
             return unreadable("the front matter must hold fields such as `id:`", _FIRST_LINE)
@@ -61,8 +67,6 @@ def read_front_matter(text: str, path: Path) -> FrontMatter:
         mark = error.problem_mark or error.context_mark
         line = mark.line + _FIRST_LINE if mark else None
         return unreadable(f"the front matter is not valid YAML: {error.problem}", line)
-    except RecursionError:
-        return unreadable("the front matter is nested too deeply", _FIRST_LINE)
     except (yaml.YAMLError, ValueError) as error:
         return unreadable(f"the front matter is not valid YAML: {error}", _FIRST_LINE)
     lines: dict[str, int] = {}
