@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from afterguard.delivery.retry import RetrySchedule
 
 
-def test_no_try_is_left_after_the_last() -> None:
-    assert RetrySchedule(attempts=3, base_s=1, cap_s=5).wait_s(3, left_s=None) is None
+def test_the_bound_of_the_wait_doubles_with_every_try() -> None:
+    schedule = RetrySchedule(attempts=9, base_s=1, cap_s=5, random=lambda: 0.5)
+    assert [schedule.wait_s(tries, left_s=None) for tries in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, 2.5]
 
 
 def test_a_wait_that_would_outlast_the_deadline_is_not_begun() -> None:
@@ -26,6 +27,8 @@ def test_a_wait_is_never_negative_above_the_cap_or_past_the_deadline(
 ) -> None:
     schedule = RetrySchedule(attempts=10_001, base_s=0.1, cap_s=5.0, random=lambda: draw)
     wait = schedule.wait_s(attempt, left_s=left)
-    if wait is not None:
+    if wait is None:
+        assert left is not None
+    else:
         assert 0 <= wait <= 5.0
         assert left is None or wait < left

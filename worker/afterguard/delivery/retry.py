@@ -14,7 +14,7 @@ class RetrySchedule:
     """How often and how soon.
 
     Attributes:
-        attempts: Tries in all, the first included.
+        attempts: Faults of one request after which it is given up.
         base_s: Upper bound of the first wait, seconds.
         cap_s: Upper bound of any wait, seconds.
         random: Gives a number in [0, 1); a test hands in its own.
@@ -33,10 +33,8 @@ class RetrySchedule:
             left_s: Seconds until the deadline; None without one.
 
         Returns:
-            Seconds; None when no try is left or the deadline would pass while waiting.
+            Seconds; None when the deadline would pass while waiting.
         """
-        if attempt >= self.attempts:
-            return None
         # The exponent is bounded so that a large attempt count cannot overflow the float.
         bound = min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 32))
         wait = self.random() * bound

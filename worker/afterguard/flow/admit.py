@@ -12,7 +12,7 @@ from afterguard.contracts.records import InputRecord
 from afterguard.contracts.words import Degraded, Lane, Reason
 from afterguard.delivery.ledger import Entry
 from afterguard.delivery.order import Ticket
-from afterguard.flow.lanes import lane_place
+from afterguard.flow.lanes import lane_place, urgency
 from afterguard.flow.ports import PolicySource
 from afterguard.flow.settings import JudgingSettings
 
@@ -108,10 +108,9 @@ class Admit:
         )
 
     def _lane(self, event: ChatEvent, policies: tuple[Policy, ...]) -> Lane:
-        for policy in policies:
-            if policy.lane is not None:
-                return policy.lane
-        return event.lane or self._settings.default_lane
+        # One event is judged under all of its policies at once: the most urgent of them decides.
+        own = event.lane or self._settings.default_lane
+        return min((it.lane or own for it in policies), key=urgency, default=own)
 
     def _deadline(
         self, event: ChatEvent, lane: Lane, now: datetime, received: float

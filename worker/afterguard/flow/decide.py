@@ -12,7 +12,7 @@ from afterguard.contracts.coordinates import intervention_id, verdict_id
 from afterguard.contracts.interventions import Intervention
 from afterguard.contracts.policies import Stage
 from afterguard.contracts.verdicts import AuditRecord
-from afterguard.contracts.words import Action, Degraded, Outcome
+from afterguard.contracts.words import Action, Degraded, Outcome, Reason
 from afterguard.flow.admit import Admission
 from afterguard.flow.findings import Finding, Reading
 from afterguard.flow.ports import Judgement, JudgementStatus
@@ -82,12 +82,13 @@ class Decide:
         )
 
     def _action(self, reading: Reading) -> Action:
-        if reading.outcome is Outcome.NO_VIOLATION:
+        if reading.outcome is Outcome.NO_VIOLATION or reading.reason is Reason.DUPLICATE_EVENT:
             return Action.NONE
         if reading.outcome is Outcome.VIOLATION:
             action = reading.action or Action.ESCALATE
-            return Action.ESCALATE if action in self._never else action
-        return self._settings.unjudged_action.get(reading.outcome, Action.NONE)
+        else:
+            action = self._settings.unjudged_action.get(reading.outcome, Action.NONE)
+        return Action.ESCALATE if action in self._never else action
 
     def _verdict(
         self, admission: Admission, finding: Finding, now: datetime, age_ms: float
@@ -117,7 +118,7 @@ class Decide:
                 "unknown_rules": reading.unknown_rules,
                 "severity": reading.severity,
                 "action": self._action(reading),
-                "score": judgement.score,
+                "score": judgement.score if judgement.complete else None,
                 "effort": policy.effort if policy else None,
                 "stages": finding.stages,
                 "engine": self._engine if policy else None,
@@ -154,6 +155,9 @@ class Decide:
         lead = max(acting, key=_weight) if len(acting) > 1 else acting[0]
         if lead.action is Action.NONE and not self._settings.publish_none:
             return None
+        if lead.reason is Reason.DUPLICATE_EVENT:
+            # What follows from this event was said where it was first judged.
+            return None
         event, origin = admission.event, admission.record.coordinates
         cause = [verdict for verdict in acting if verdict.action is not Action.NONE] or [lead]
         lifetime = self._settings.expires_after_s
@@ -189,9 +193,11 @@ def _union(parts: Iterable[tuple[Word, ...]]) -> tuple[Word, ...]:
     return tuple(sorted({word for part in parts for word in part}))
 
 
-def _weight(verdict: AuditRecord) -> tuple[int, bool, int]:
+def _weight(verdict: AuditRecord) -> tuple[int, bool, int, str]:
     severity = verdict.severity.rank if verdict.severity else -1
-    return verdict.action.rank, verdict.outcome is Outcome.VIOLATION, severity
+    violates = verdict.outcome is Outcome.VIOLATION
+    # The policy's name makes equals differ, or the order of the policies would decide.
+    return verdict.action.rank, violates, severity, verdict.policy_id or ""
 
 
 def _reason_code(verdict: AuditRecord) -> str:

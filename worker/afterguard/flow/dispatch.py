@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 
+from afterguard.contracts.errors import AfterguardError
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.ledger import Stage
 from afterguard.flow.admit import Admission, utc_now
@@ -17,6 +19,8 @@ from afterguard.flow.ports import Publisher
 from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
+
+_FAULT = Finding(Reading(Outcome.FAILED, Reason.INTERNAL_FAULT))
 
 
 class Dispatch:
@@ -43,9 +47,9 @@ class Dispatch:
     ) -> None:
         self._judging, self._decide, self._publisher = judging, decide, publisher
         self._limit = limit
-        self._metrics = metrics
         self._now = now
         self._lanes: Lanes[Admission] = Lanes()
+        metrics.waiting_events.set_function(lambda: len(self._lanes))
         self._running: dict[Admission, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._closing = asyncio.Event()
@@ -58,12 +62,13 @@ class Dispatch:
         """
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for _ in range(min(len(self._lanes), self._limit)):
-                self._start(self._lanes.pop())
-            await self._closing.wait()
-            self._group = None
-            for task in self._running.values():
-                task.cancel()
+            try:
+                self._fill()
+                await self._closing.wait()
+            finally:
+                self._group = None
+                for task in self._running.values():
+                    task.cancel()
 
     def close(self) -> None:
         """Stop serving: what waits or runs is given up and stays unsettled."""
@@ -71,8 +76,11 @@ class Dispatch:
 
     def offer(self, admission: Admission) -> None:
         """Take an event in; it is judged as soon as there is room for it."""
-        if self._group is not None and len(self._running) < self._limit:
-            self._start(admission)
+        if admission.skip is not None:
+            # Nobody judges it, so it need not wait behind those that are judged.
+            self._conclude(admission, [Finding(Reading(Outcome.SKIPPED, admission.skip))])
+        elif self._group is not None and len(self._running) < self._limit:
+            self._start(self._group, admission)
         else:
             self._lanes.push(admission, admission.place)
 
@@ -97,21 +105,48 @@ class Dispatch:
         """Events at the judge."""
         return len(self._running)
 
-    def _start(self, admission: Admission) -> None:
-        if self._group is None:
-            return
-        self._running[admission] = self._group.create_task(self._carry(admission))
+    def _start(self, group: asyncio.TaskGroup, admission: Admission) -> None:
+        task = group.create_task(self._carry(admission))
+        self._running[admission] = task
+        # Not a `finally` of the task: one that is cancelled before its first step runs none.
+        task.add_done_callback(partial(self._ended, admission))
+
+    def _ended(self, admission: Admission, task: asyncio.Task[None]) -> None:
+        del self._running[admission]
+        if not task.cancelled() and task.exception() is not None:
+            # The group is ending with this error and takes no new tasks.
+            self._group = None
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._group is not None and len(self._lanes) and len(self._running) < self._limit:
+            admission = self._lanes.pop()
+            if admission.entry.live:
+                self._start(self._group, admission)
 
     async def _carry(self, admission: Admission) -> None:
+        findings = await self._found(admission)
+        if admission.entry.live:
+            self._conclude(admission, findings)
+
+    def _conclude(self, admission: Admission, findings: list[Finding]) -> None:
+        decision = self._decided(admission, findings)
+        admission.entry.advance(Stage.JUDGED)
+        self._publisher.publish(decision)
+
+    async def _found(self, admission: Admission) -> list[Finding]:
         try:
-            findings = await self._judging.judge(admission)
-            if admission.entry.live:
-                decision = self._decided(admission, findings)
-                admission.entry.advance(Stage.JUDGED)
-                self._publisher.publish(decision)
-        finally:
-            del self._running[admission]
-            self._next()
+            return await self._judging.judge(admission)
+        except Exception as error:
+            if _is_deliberate(error):
+                raise
+            # The text of an unknown error may quote the message, so only its type is told.
+            _log.error(
+                "an event could not be judged",
+                coordinates=str(admission.record.coordinates),
+                error=type(error).__name__,
+            )
+            return [_FAULT]
 
     def _decided(self, admission: Admission, findings: list[Finding]) -> Decision:
         try:
@@ -123,12 +158,10 @@ class Dispatch:
                 coordinates=str(admission.record.coordinates),
                 error=type(error).__name__,
             )
-            fault = Finding(Reading(Outcome.FAILED, Reason.INTERNAL_FAULT))
-            return self._decide.decide(admission, [fault], self._now())
+            return self._decide.decide(admission, [_FAULT], self._now())
 
-    def _next(self) -> None:
-        while len(self._lanes) and len(self._running) < self._limit and self._group is not None:
-            admission = self._lanes.pop()
-            if admission.entry.live:
-                self._start(admission)
-                return
+
+def _is_deliberate(error: Exception) -> bool:
+    if isinstance(error, ExceptionGroup):
+        return error.subgroup(AfterguardError) is not None
+    return isinstance(error, AfterguardError)

@@ -60,7 +60,7 @@ def read(judgement: Judgement, policy: Policy) -> Reading:
     The label decides. A score inside the policy's uncertain band, or one that says the opposite
     of the label at the policy's threshold, sends the event to a person instead.
     """
-    if judgement.status is not JudgementStatus.ANSWERED or judgement.violation is None:
+    if not judgement.complete:
         unanswered = _NO_ANSWER.get(judgement.status, (Outcome.UNPARSEABLE, Reason.NO_ANSWER))
         return Reading(*unanswered)
     outcome, reason = _weigh(judgement, policy)

@@ -20,7 +20,7 @@ from afterguard.telemetry.metrics import Metrics
 
 
 class Judging:
-    """Brings one admission to its findings: one for each policy, or one that says why not.
+    """Brings one admission to its findings: one for each policy.
 
     Args:
         judge: The engine.
@@ -53,11 +53,11 @@ class Judging:
     async def judge(self, admission: Admission) -> list[Finding]:
         """The findings on one event, one for each of its policies in their order.
 
+        An event that was judged and published before gets one finding that says so.
+
         Raises:
             AfterguardError: One whose consequence is `exit`; the event must not be settled.
         """
-        if admission.skip is not None:
-            return [Finding(Reading(Outcome.SKIPPED, admission.skip))]
         content = self._render(admission.event)
         if await self._duplicate(admission, content):
             self._metrics.duplicates_recognised.inc()
@@ -76,7 +76,7 @@ class Judging:
     async def _duplicate(self, admission: Admission, content: str) -> bool:
         if self._seen is None:
             return False
-        admission.seen_key = seen_key(admission.event, content)
+        admission.seen_key = seen_key(admission.event, content, admission.policies)
         first = (await self._seen.first_seen([admission.seen_key]))[0]
         return first is not None and first != admission.record.coordinates
 
@@ -86,14 +86,8 @@ class Judging:
         policies = admission.policies
         keys = [verdict_key(content, policy, self._model) for policy in policies]
         kept = await self._cache.get_many(keys)
-        away = self._cache.away
-        hits = sum(value is not None for value in kept)
-        self._metrics.cache_requests["hit"].inc(hits)
-        self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - hits)
-        if away:
-            admission.degraded.append(Degraded.CACHE_AWAY)
         queued = self._clock() - admission.received
-        return {
+        known = {
             policy.id: Finding(
                 read(repeat.judgement, policy),
                 policy,
@@ -105,6 +99,12 @@ class Judging:
             for policy, value in zip(policies, kept, strict=True)
             if value is not None and (repeat := recall(value)) is not None
         }
+        away = self._cache.away
+        self._metrics.cache_requests["hit"].inc(len(known))
+        self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - len(known))
+        if away:
+            admission.degraded.append(Degraded.CACHE_AWAY)
+        return known
 
     async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
         record = admission.record

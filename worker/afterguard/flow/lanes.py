@@ -17,6 +17,11 @@ Waiting = TypeVar("Waiting")
 _RANK = {Lane.LIVE: 0, Lane.STANDARD: 1, Lane.BACKFILL: 2}
 
 
+def urgency(lane: Lane) -> int:
+    """The lane's rank; the most urgent is 0."""
+    return _RANK[lane]
+
+
 def lane_place(lane: Lane, now: float, ageing_s: float) -> float:
     """An event's place among all that wait: lower goes first.
 

@@ -14,11 +14,17 @@ from afterguard.contracts.errors import (
 )
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
+from afterguard.flow.deadlines import Deadlines
 from afterguard.flow.findings import Reading
 from afterguard.flow.ports import Judge, Judgement, JudgeRequest
 from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
+
+_EXPIRED = Reading(Outcome.EXPIRED, Reason.DEADLINE_PASSED)
+_REFUSED = Reading(Outcome.FAILED, Reason.REQUEST_REFUSED)
+_EXHAUSTED = Reading(Outcome.FAILED, Reason.RETRIES_EXHAUSTED)
+_FAULT = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
 
 
 class Attempted(NamedTuple):
@@ -43,9 +49,12 @@ class Persistence:
         self, judge: Judge, retry: RetrySchedule, metrics: Metrics, clock: Callable[[], float]
     ) -> None:
         self._judge, self._retry, self._metrics, self._clock = judge, retry, metrics, clock
+        self._deadlines = Deadlines(clock)
 
     async def ask(self, request: JudgeRequest, deadline: float | None) -> Attempted:
         """The engine's judgement, or why there is none.
+
+        A request whose deadline passes in the engine is ended there: nobody needs its answer.
 
         Args:
             request: What to ask.
@@ -54,26 +63,26 @@ class Persistence:
         Raises:
             AfterguardError: One whose consequence is `exit`.
         """
-        attempts = 0
+        attempts = faults = 0
         while True:
-            left = None if deadline is None else deadline - self._clock()
+            left = self._left(deadline)
             if left is not None and left <= 0:
-                return _gave_up(attempts, Outcome.EXPIRED, Reason.DEADLINE_PASSED)
+                return Attempted(attempts, gave_up=_EXPIRED)
             attempts += 1
+            gave_up: Reading | None = None
             try:
-                judgement = await self._judge.judge(request)
+                judgement = await self._deadlines.within(deadline, self._judge.judge(request))
+                if judgement is not None:
+                    return Attempted(attempts, judgement)
+                gave_up = _EXPIRED
             except AfterguardError as error:
-                self._count(error)
-                match error.consequence:
-                    case Consequence.EXIT:
-                        raise
-                    case Consequence.DEAD_LETTER:
-                        return _gave_up(attempts, Outcome.FAILED, Reason.REQUEST_REFUSED)
-                wait = self._retry.wait_s(attempts, left_s=left)
-                if wait is None:
-                    return _gave_up(attempts, Outcome.FAILED, Reason.RETRIES_EXHAUSTED)
-                self._metrics.judge_retries.inc()
-                await asyncio.sleep(wait)
+                self._metrics.judge_faults[_kind(error)].inc()
+                if error.consequence is Consequence.EXIT:
+                    raise
+                if error.consequence is Consequence.DEAD_LETTER:
+                    gave_up = _REFUSED
+                # A full queue is no fault of the request: it waits its turn, until its deadline.
+                faults += not isinstance(error, EngineBusy)
             except Exception as error:  # noqa: BLE001 (one odd event must not stop its partition)
                 # The text of an unknown error may quote the message, so only its type is told.
                 _log.error(
@@ -82,20 +91,23 @@ class Persistence:
                     error=type(error).__name__,
                 )
                 self._metrics.judge_faults["unforeseen"].inc()
-                return _gave_up(attempts, Outcome.FAILED, Reason.INTERNAL_FAULT)
-            else:
-                return Attempted(attempts, judgement=judgement)
+                gave_up = _FAULT
+            if gave_up is None and faults >= self._retry.attempts:
+                gave_up = _EXHAUSTED
+            wait = None if gave_up else self._retry.wait_s(attempts, left_s=self._left(deadline))
+            if wait is None:
+                return Attempted(attempts, gave_up=gave_up or _EXPIRED)
+            self._metrics.judge_retries.inc()
+            await asyncio.sleep(wait)
 
-    def _count(self, error: AfterguardError) -> None:
-        match error:
-            case EngineBusy():
-                result = "busy"
-            case RequestRefused():
-                result = "refused"
-            case _:
-                result = "fault"
-        self._metrics.judge_faults[result].inc()
+    def _left(self, deadline: float | None) -> float | None:
+        return None if deadline is None else deadline - self._clock()
 
 
-def _gave_up(attempts: int, outcome: Outcome, reason: Reason) -> Attempted:
-    return Attempted(attempts, gave_up=Reading(outcome, reason))
+def _kind(error: AfterguardError) -> str:
+    match error:
+        case EngineBusy():
+            return "busy"
+        case RequestRefused():
+            return "refused"
+    return "fault"

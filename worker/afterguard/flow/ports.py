@@ -67,6 +67,16 @@ class Judgement(NamedTuple):
     cached_prompt_tokens: int = 0
     output_tokens: int = 0
 
+    @property
+    def complete(self) -> bool:
+        """Whether this is a whole and possible answer; nothing else may become a verdict."""
+        score = self.score
+        return (
+            self.status is JudgementStatus.ANSWERED
+            and self.violation is not None
+            and (score is None or 0.0 <= score <= 1.0)
+        )
+
 
 class Judge(Protocol):
     """A model that reads content under a policy.

@@ -4,6 +4,7 @@ A kept judgement holds the label, the citations, the score and the id of the ver
 from, and never the rationale: that belongs to the audit topic alone, where the id finds it.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
@@ -40,14 +41,16 @@ def verdict_key(content: str, policy: Policy, model: str) -> str:
     return f"v:{digest.hexdigest()}"
 
 
-def seen_key(event: ChatEvent, content: str) -> str:
+def seen_key(event: ChatEvent, content: str, policies: Iterable[Policy]) -> str:
     """The key under which an event is recognised when it is sent a second time.
 
     The content belongs to it: an id used again for other content is another event, or somebody
-    could pass anything under the id of a harmless message.
+    could pass anything under the id of a harmless message. So do the policies: an event that is
+    sent again to be judged under others, or after an edit, is judged.
     """
     digest = blake2b(digest_size=24)
-    for part in (event.tenant or "", event.conversation_id, event.event_id, content):
+    versions = "".join(sorted(policy.version for policy in policies))
+    for part in (event.tenant or "", event.conversation_id, event.event_id, content, versions):
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "big"))
         digest.update(raw)
@@ -56,7 +59,7 @@ def seen_key(event: ChatEvent, content: str) -> str:
 
 def keep(judgement: Judgement, verdict_id: UUID) -> bytes | None:
     """The bytes to keep; None for a judgement that is not a complete answer."""
-    if judgement.status is not JudgementStatus.ANSWERED:
+    if not judgement.complete:
         return None
     return orjson.dumps(
         [_FORM, verdict_id, judgement.violation, judgement.rule_ids, judgement.score]
@@ -75,6 +78,6 @@ def recall(kept: bytes) -> Repeat | None:
             rule_ids=tuple(str(rule) for rule in rule_ids),
             score=None if score is None else float(score),
         )
-        return Repeat(judgement, UUID(verdict_id))
-    except (ValueError, TypeError):
+        return Repeat(judgement, UUID(verdict_id)) if judgement.complete else None
+    except (ValueError, TypeError, AttributeError):
         return None

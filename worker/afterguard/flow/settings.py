@@ -1,47 +1,98 @@
 """The sections `judging` and `decide` of the settings."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from afterguard.contracts.words import Action, Lane, Outcome
+
+_DEADLINES_S: Final[dict[Lane, float | None]] = {
+    Lane.LIVE: 60.0,
+    Lane.STANDARD: 600.0,
+    Lane.BACKFILL: None,
+}
+_UNJUDGED: Final[dict[Outcome, Action]] = {
+    Outcome.UNCERTAIN: Action.ESCALATE,
+    Outcome.EXPIRED: Action.ESCALATE,
+    Outcome.TRUNCATED: Action.ESCALATE,
+    Outcome.UNPARSEABLE: Action.ESCALATE,
+    Outcome.FAILED: Action.ESCALATE,
+    Outcome.SKIPPED: Action.NONE,
+}
+_TEN_YEARS_S: Final = 315_360_000
 
 
 class JudgingSettings(BaseModel):
     """Lanes, deadlines and retries."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    default_lane: Lane = Lane.STANDARD
-    deadline_s: dict[Lane, float | None] = Field(
-        default={Lane.LIVE: 60.0, Lane.STANDARD: 600.0, Lane.BACKFILL: None},
-        description="From the moment an event is received; an event's own deadline comes first.",
+    default_lane: Lane = Field(
+        default=Lane.STANDARD, description="Of an event when neither it nor a policy names one."
+    )
+    deadline_s: dict[Lane, Annotated[float, Field(gt=0)] | None] = Field(
+        default=_DEADLINES_S,
+        description="From the moment an event is received, unless the event's own deadline is "
+        "earlier; null for none. A lane that is not named keeps its default.",
     )
     ageing_s: float = Field(
         default=30.0, gt=0, description="Waiting this long lifts an event by one lane."
     )
-    attempts: int = Field(default=4, ge=1, description="For retriable faults of the engine.")
-    backoff_base_s: float = Field(default=0.1, gt=0)
-    backoff_cap_s: float = Field(default=5.0, gt=0)
+    attempts: int = Field(
+        default=4,
+        ge=1,
+        description="Faults of one request after which it is given up. A full queue is none: "
+        "the request waits for it until its deadline.",
+    )
+    backoff_base_s: float = Field(
+        default=0.1, gt=0, description="Upper bound of the first wait; each further one doubles."
+    )
+    backoff_cap_s: float = Field(default=5.0, gt=0, description="Upper bound of every wait.")
+
+    @field_validator("deadline_s", mode="before")
+    @classmethod
+    def _others_keep_theirs(cls, given: Any) -> Any:  # noqa: ANN401 (as it was written)
+        return {**_DEADLINES_S, **given} if isinstance(given, dict) else given
 
 
 class DecideSettings(BaseModel):
     """What follows from verdicts."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     unjudged_action: dict[Outcome, Action] = Field(
-        default={
-            Outcome.UNCERTAIN: Action.ESCALATE,
-            Outcome.EXPIRED: Action.ESCALATE,
-            Outcome.TRUNCATED: Action.ESCALATE,
-            Outcome.UNPARSEABLE: Action.ESCALATE,
-            Outcome.FAILED: Action.ESCALATE,
-        },
-        description="What to ask for when the model gave no certain answer.",
+        default=_UNJUDGED,
+        description="What to ask for when the model gave no certain answer. An outcome that is "
+        "not named keeps its default.",
     )
     never_automate: list[Action] = Field(default=[], description="These actions become `escalate`.")
     publish_none: bool = Field(
         default=False, description="Also publish a decision whose action is `none`."
     )
     expires_after_s: float | None = Field(
-        default=None, gt=0, description="An intervention is void after this time."
+        default=None,
+        gt=0,
+        le=_TEN_YEARS_S,
+        description="An intervention is void after this time; never when absent.",
     )
+
+    @field_validator("unjudged_action", mode="before")
+    @classmethod
+    def _others_keep_theirs(cls, given: Any) -> Any:  # noqa: ANN401 (as it was written)
+        return {**_UNJUDGED, **given} if isinstance(given, dict) else given
+
+    @field_validator("never_automate")
+    @classmethod
+    def _something_to_withhold(cls, actions: list[Action]) -> list[Action]:
+        if Action.NONE in actions:
+            raise ValueError("`none` asks for nothing, so it cannot be withheld")
+        return actions
+
+    @field_validator("unjudged_action")
+    @classmethod
+    def _only_the_unjudged(cls, actions: dict[Outcome, Action]) -> dict[Outcome, Action]:
+        if judged := [outcome.value for outcome in actions if outcome not in _UNJUDGED]:
+            raise ValueError(
+                f"{', '.join(judged)} cannot be set here; there are {', '.join(_UNJUDGED)}"
+            )
+        return actions
