@@ -18,6 +18,7 @@ from afterguard.flow.decide import Decide
 from afterguard.flow.dispatch import Dispatch
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
+from afterguard.health.engine_watch import EngineWatch
 from afterguard.health.server import HealthServer, ProbeResult
 from afterguard.policy.prompt import content_for
 from afterguard.policy.registry import load_policies
@@ -41,7 +42,7 @@ from afterguard.telemetry.metrics import Metrics
 
 @dataclass(slots=True)
 class App:
-    """All rooms of one worker. `started` is set by the lifecycle."""
+    """All rooms of one worker. `started` and `draining` are set by the lifecycle."""
 
     settings: Settings
     metrics: Metrics
@@ -57,8 +58,10 @@ class App:
     settle: Settle
     rebalance: Rebalance
     gauges: Gauges
+    engine_watch: EngineWatch
     http: HealthServer | None = None
     started: bool = field(default=False)
+    draining: bool = field(default=False)
 
 
 def build(
@@ -158,12 +161,17 @@ def build(
         settle,
         rebalance,
         Gauges(metrics, consumer, assignments, budget, intake),
+        EngineWatch(judge),
     )
     if settings.http.enabled:
         app.http = HealthServer(
             settings.http,
             live={"intake": lambda: _polls(app)},
-            ready={"started": lambda: ProbeResult(app.started, "engine and stream")},
+            ready={
+                "started": lambda: ProbeResult(app.started, "engine and stream"),
+                "engine": lambda: ProbeResult(app.engine_watch.answers, "answers when asked"),
+                "serving": lambda: ProbeResult(not app.draining, "takes events until it drains"),
+            },
             registries=[metrics.registry, engine_registry],
         )
     return app

@@ -6,11 +6,13 @@ Each exit code is named; runbooks and the chart cite the names.
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TypeVar
 
 import structlog
 
@@ -22,8 +24,15 @@ from afterguard.contracts.errors import (
     SettingsError,
     StreamError,
 )
+from afterguard.parts import Act, Parts
 
 _log = structlog.get_logger(__name__)
+
+_PART_END_S = 15.0
+_LAST_WRITE_S = 5.0
+_FRAMES = 8
+
+Failure = TypeVar("Failure", bound=BaseException)
 
 
 class ExitCode(IntEnum):
@@ -94,75 +103,83 @@ class Stop:
         return undo
 
 
-async def serve(app: App, stop: Stop, *, ready: Callable[[], None] | None = None) -> ExitCode:
+async def serve(
+    app: App,
+    stop: Stop,
+    *,
+    ready: Callable[[], None] | None = None,
+    part_end_s: float | None = None,
+) -> ExitCode:
     """Run a worker from start to drained.
 
     Args:
         app: The rooms, built and not started.
         stop: The wish to end.
         ready: Called once, when the first record may come.
+        part_end_s: No part may hold up the end for longer, seconds; by default a little longer
+            than the engine may take.
 
     Returns:
         How it ended. Errors are logged here and not raised.
     """
     code = ExitCode.DRAINED
+    limit_s = part_end_s or _PART_END_S + app.settings.engine.stop_timeout_s
     try:
-        async with AsyncExitStack() as stack:
-            if await _start(app, stop, stack):
+        async with Parts(limit_s=limit_s, asked=stop.wait) as parts:
+            if await _start(app, parts):
                 await _flow(app, stop, ready)
     except* AfterguardError as errors:
         code = exit_code(errors)
         for error in _leaves(errors):
             _log.error("the worker ends", error=type(error).__name__, detail=str(error))
+    except* Exception as unforeseen:  # noqa: BLE001 (the last place where it can be told)
+        code = max(code, ExitCode.UNFORESEEN)
+        for fault in _leaves(unforeseen):
+            # Its text may quote a message, so only its type and its place are told.
+            _log.error("the worker ends", error=type(fault).__name__, frames=_frames(fault))
     fates = app.assignments.fates._asdict()
     _log.info("ended", exit_code=code.value, meaning=code.name.lower(), fates=fates)
     return code
 
 
-async def _start(app: App, stop: Stop, stack: AsyncExitStack) -> bool:
+async def _start(app: App, parts: Parts) -> bool:
     """Start everything that is slow or outside, in order; False when asked to stop meanwhile."""
+    in_order: list[tuple[str, Act, Act]] = []
     if app.http is not None:
-        await app.http.start()
-        stack.push_async_callback(app.http.stop)
-    starts = (
-        (app.judge.start, app.judge.stop),
-        *([(app.redis.start, app.redis.stop)] if app.redis else []),
-        (app.producer.start, app.producer.stop),
-    )
-    for start, end in starts:
-        stack.push_async_callback(end)
-        if not await _unless_stopped(start(), stop):
+        in_order.append(("http", app.http.start, app.http.stop))
+    in_order.append(("engine", app.judge.start, app.judge.stop))
+    if app.redis is not None:
+        in_order.append(("redis", app.redis.start, app.redis.stop))
+    in_order.append(("producer", app.producer.start, app.producer.stop))
+    in_order.append(("consumer", lambda: app.consumer.start(app.rebalance), app.consumer.stop))
+    for name, start, end in in_order:
+        if not await parts.start(name, start, end):
             return False
-    stack.push_async_callback(app.consumer.stop)
-    return await _unless_stopped(app.consumer.start(app.rebalance), stop)
-
-
-async def _unless_stopped(starting: Coroutine[Any, Any, None], stop: Stop) -> bool:
-    start = asyncio.ensure_future(starting)
-    waiting = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({start, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if start.done():
-            start.result()
-            return not stop.asked
-        return False
-    finally:
-        for task in (start, waiting):
-            task.cancel()
-        await asyncio.gather(start, waiting, return_exceptions=True)
+    return True
 
 
 async def _flow(app: App, stop: Stop, ready: Callable[[], None] | None) -> None:
+    try:
+        with _calm_garbage_collection():
+            await _serve_until_stopped(app, stop, ready)
+    except BaseException:
+        # What is in flight will not be finished any more, and the consumer would wait for it when
+        # it leaves: what is settled is committed now, the rest another owner reads again.
+        await _commit_and_give_back(app)
+        raise
+
+
+async def _serve_until_stopped(app: App, stop: Stop, ready: Callable[[], None] | None) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(app.dispatch.run(), name="dispatch")
-        group.create_task(app.publish.run(), name="publish")
+        publishing = group.create_task(app.publish.run(), name="publish")
         timers = [
             group.create_task(app.intake.run(), name="intake"),
             group.create_task(app.settle.run(), name="settle"),
             group.create_task(app.gauges.run(), name="gauges"),
+            group.create_task(app.engine_watch.run(), name="engine watch"),
         ]
         app.started = True
-        _calm_garbage_collection()
         if ready is not None:
             ready()
         _log.info("ready", engine=app.judge.engine, model=app.judge.model)
@@ -172,19 +189,30 @@ async def _flow(app: App, stop: Stop, ready: Callable[[], None] | None) -> None:
             task.cancel()
         app.dispatch.close()
         app.publish.close()
+        await asyncio.wait({publishing}, timeout=_LAST_WRITE_S)
+        # What is still unwritten belongs to events that were given back.
+        publishing.cancel()
 
 
-def _calm_garbage_collection() -> None:
+@contextmanager
+def _calm_garbage_collection() -> Iterator[None]:
     # What lives now lives as long as the worker; thousands of events in flight are no garbage
     # either, and looking through them at every few hundred allocations took a fifth of the time.
     gc.collect()
     gc.freeze()
+    usual = gc.get_threshold()
     gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 async def _drain(app: App, stop: Stop) -> None:
     budget = app.settings.delivery.drain_timeout_s
     _log.info("draining", in_flight=app.assignments.in_flight(), budget_s=budget)
+    app.draining = True
     app.intake.close()
     finish = asyncio.ensure_future(app.settle.finish(None, monotonic() + budget))
     hurry = asyncio.ensure_future(stop.wait_hurry())
@@ -194,18 +222,39 @@ async def _drain(app: App, stop: Stop) -> None:
             left = finish.result()
         else:
             finish.cancel()
-            await asyncio.gather(finish, return_exceptions=True)
+            await asyncio.wait({finish})
             left = await app.settle.finish(None, monotonic())
     finally:
+        finish.cancel()
         hurry.cancel()
-        await asyncio.gather(hurry, return_exceptions=True)
-    given_back = app.assignments.close([it.partition for it in list(app.assignments)])
+        await asyncio.gather(finish, hurry, return_exceptions=True)
+    given_back = _give_back(app)
     app.dispatch.withdraw()
     _log.info("drained", given_back=given_back, left=left)
 
 
-def _leaves(group: BaseExceptionGroup[AfterguardError]) -> list[AfterguardError]:
-    found: list[AfterguardError] = []
+async def _commit_and_give_back(app: App) -> None:
+    try:
+        await app.settle.finish(None, monotonic())
+    except AfterguardError as error:
+        _log.warning("the last commit failed", error=type(error).__name__)
+    finally:
+        _log.info("given back", events=_give_back(app))
+
+
+def _give_back(app: App) -> int:
+    return app.assignments.close([it.partition for it in list(app.assignments)])
+
+
+def _leaves(group: BaseExceptionGroup[Failure]) -> list[Failure]:
+    found: list[Failure] = []
     for error in group.exceptions:
         found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return found
+
+
+def _frames(error: BaseException) -> list[str]:
+    return [
+        f"{Path(it.filename).name}:{it.lineno} {it.name}"
+        for it in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    ]
