@@ -5,6 +5,7 @@ collected and name the field, one clear line each.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ from afterguard.telemetry.settings import LogSettings
 ENV_PREFIX = "AFTERGUARD_"
 # Read by other parts of the product, not settings of the worker.
 _OTHER_VARIABLES = ("AFTERGUARD_CONFIG", "AFTERGUARD_CACHE", "AFTERGUARD_TEST_")
+# Kubernetes tells every container about a service called `afterguard` in these.
+_OF_KUBERNETES = re.compile(
+    r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
 
 
 class Settings(BaseSettings):
@@ -78,8 +83,8 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
         settings = Settings(**merged)
     except ValidationError as error:
         raise SettingsError(problems + _lines(error, merged)) from None
-    except ValueError as error:  # an environment variable that should hold JSON and does not
-        raise SettingsError([*problems, f"environment: {error}"]) from None
+    except ValueError:
+        raise SettingsError(problems + _broken_variables()) from None
     problems += contradictions(settings)
     if problems:
         raise SettingsError(problems)
@@ -94,6 +99,12 @@ def contradictions(settings: Settings) -> list[str]:
         found.append(
             f"kafka.heartbeat_interval_ms ({kafka.heartbeat_interval_ms}) must be at most a third "
             f"of kafka.session_timeout_ms ({kafka.session_timeout_ms})"
+        )
+    judging = settings.judging
+    if judging.backoff_base_s > judging.backoff_cap_s:
+        found.append(
+            f"judging.backoff_base_s ({judging.backoff_base_s}) must not exceed "
+            f"judging.backoff_cap_s ({judging.backoff_cap_s})"
         )
     if delivery.revoke_grace_s * 1000 >= kafka.rebalance_timeout_ms:
         found.append(
@@ -126,15 +137,28 @@ def _read(config: Path) -> dict[str, Any]:
         values = yaml.safe_load(config.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError([f"{config}: cannot be read: {error.strerror}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{config}: is not valid YAML: {error}"]) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"{config}: is not UTF-8, from byte {error.start} on"]) from None
+    except yaml.YAMLError as error:
+        raise SettingsError([f"{config}{_fault(error)}"]) from None
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise SettingsError(
             [f"{config}: must hold sections such as `kafka:`, not a {type(values).__name__}"]
         )
-    return values
+    if odd := [name for name in values if not isinstance(name, str)]:
+        raise SettingsError([f"{config}: {name!r} is no name of a section" for name in odd])
+    # A heading whose fields are all commented out is no fault.
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _fault(error: yaml.YAMLError) -> str:
+    # The error's own text quotes the line, which may hold a password.
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return ": is not valid YAML"
+    mark = error.problem_mark
+    return f":{mark.line + 1}:{mark.column + 1}: is not valid YAML: {error.problem}"
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -152,13 +176,27 @@ def _unknown_variables() -> list[str]:
     for variable in sorted(os.environ):
         if not variable.startswith(ENV_PREFIX) or variable.startswith(_OTHER_VARIABLES):
             continue
-        section = variable[len(ENV_PREFIX) :].split("__")[0].lower()
-        if section not in sections:
+        name = variable[len(ENV_PREFIX) :]
+        section = name.split("__")[0].lower()
+        if section not in sections and not _OF_KUBERNETES.fullmatch(name):
             unknown.append(
                 f"{variable}: no such section; there are {', '.join(sections)} "
                 f"(such as {ENV_PREFIX}ENGINE__MODEL)"
             )
     return unknown
+
+
+def _broken_variables() -> list[str]:
+    # The source names a section and not the variable, so each is read alone.
+    broken = []
+    for variable in sorted(os.environ):
+        source = EnvSettingsSource(Settings)
+        source.env_vars = {variable.lower(): os.environ[variable]}
+        try:
+            source()
+        except ValueError:
+            broken.append(f"{variable}: must hold JSON, such as '{{\"field\": 1}}'")
+    return broken
 
 
 def _lines(error: ValidationError, values: dict[str, Any]) -> list[str]:
@@ -172,7 +210,8 @@ def _lines(error: ValidationError, values: dict[str, Any]) -> list[str]:
         elif fault["type"] == "model_type" or not isinstance(values, dict):
             lines.append(f"{field}: must be a section of fields")
         else:
-            lines.append(f"{field}: {fault['msg'][0].lower()}{fault['msg'][1:]}")
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"{field}: {message[0].lower()}{message[1:]}")
     return lines
 
 
