@@ -102,8 +102,9 @@ class DemoWorker:
         what = (
             f"was not ready within {timeout_s:g} s" if code is None else f"ended with code {code}"
         )
-        words = "\n".join((await asyncio.to_thread(self._tail))[-_LAST_WORDS:])
-        raise EngineUnavailable(f"the worker {what}; the end of its log:\n{words}")
+        raise EngineUnavailable(
+            f"the worker {what}; the end of its log:\n{await self.last_words()}"
+        )
 
     async def glance(self) -> Glance:
         """What the worker's metrics say; zeros when it does not answer."""
@@ -112,6 +113,10 @@ class DemoWorker:
                 return _glance(await answer.text())
         except (aiohttp.ClientError, TimeoutError):
             return Glance()
+
+    async def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join((await asyncio.to_thread(self._tail))[-_LAST_WORDS:])
 
     @property
     def ended(self) -> bool:
