@@ -8,12 +8,18 @@ import orjson
 import typer
 from prometheus_client import CollectorRegistry
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
-from afterguard.contracts.events import Author, ChatEvent
+from afterguard.cli.options import CONFIG, settings_of
+from afterguard.cli.rows import STDIN
+from afterguard.contracts.codec import validate_event
+from afterguard.contracts.errors import SettingsError
+from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort, Kind, Role
 from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
@@ -22,8 +28,7 @@ from afterguard.engine.create import create_judge
 from afterguard.flow.findings import Reading, read
 from afterguard.flow.ports import Judgement, JudgeRequest
 from afterguard.policy.prompt import content_for
-from afterguard.settings import Settings, load_settings
-from afterguard.telemetry.logs import configure_logs
+from afterguard.settings import Settings
 
 
 def check_command(
@@ -31,9 +36,7 @@ def check_command(
     policy: str = typer.Option(
         ..., "--policy", "-p", help="Id of a policy, or the path of a policy document."
     ),
-    config: Path | None = typer.Option(
-        None, "--config", "-c", help="YAML file of settings.", envvar="AFTERGUARD_CONFIG"
-    ),
+    config: Path | None = CONFIG,
     effort: Effort | None = typer.Option(None, help="Other than the policy's own."),
     role: Role = typer.Option(Role.USER, help="Who wrote the text."),
     kind: Kind = typer.Option(Kind.MESSAGE, help="What the text is."),
@@ -44,28 +47,39 @@ def check_command(
 ) -> None:
     """Judge one text under one policy and show the reasoning.
 
-    Needs no broker. Example:  afterguard check -p harassment "you are all idiots"
+    Needs no broker.
+
+    Example:  afterguard check -p harassment "you are all idiots"
     """
     with told_plainly():
-        settings = load_settings(config, _embedded_engine() if embedded else None)
-        configure_logs(settings.log.model_copy(update={"level": "warning", "format": "console"}))
-        if text == "-":
-            text = typer.get_text_stream("stdin").read()
+        settings = settings_of(config)
         chosen = chosen_policy(policy, settings.policies)
-        event = ChatEvent(
-            event_id="check",
-            occurred_at=datetime.now(UTC),
-            kind=kind,
-            conversation_id="check",
-            author=Author(id="check", role=role),
-            content=text,
-        )
+        event = _event(text, kind, role)
+        if embedded:
+            settings = settings_of(config, overrides=_embedded_engine())
         judgement = asyncio.run(_judge(settings, chosen, content_for(event), effort))
         reading = read(judgement, chosen)
     if as_json:
         typer.echo(orjson.dumps(_as_dict(chosen, judgement, reading)).decode())
     else:
         _show(chosen, judgement, reading)
+
+
+def _event(text: str, kind: Kind, role: Role) -> ChatEvent:
+    if text == STDIN:
+        text = typer.get_binary_stream("stdin").read().decode("utf-8", "surrogateescape")
+    if any("\udc80" <= char <= "\udcff" for char in text):  # what Python makes of other bytes
+        raise SettingsError(["the text is not UTF-8"])
+    return validate_event(
+        {
+            "event_id": "check",
+            "occurred_at": datetime.now(UTC),
+            "kind": kind,
+            "conversation_id": "check",
+            "author": {"id": "check", "role": role},
+            "content": text,
+        }
+    )
 
 
 def _embedded_engine() -> dict[str, object]:
@@ -124,7 +138,7 @@ def _show(policy: Policy, judgement: Judgement, reading: Reading) -> None:
         f"{judgement.output_tokens} out",
     }
     for name, value in rows.items():
-        table.add_row(f"[bold]{name}", value)
+        table.add_row(f"[bold]{name}", escape(value))
     console.print(table)
-    console.print(Panel(judgement.rationale or "(none)", title="reasoning", highlight=False))
-    console.print(Panel(judgement.answer or "(none)", title="answer", highlight=False))
+    for title, said in (("reasoning", judgement.rationale), ("answer", judgement.answer)):
+        console.print(Panel(Text(said or "(none)"), title=title))

@@ -16,13 +16,12 @@ from afterguard.cli.topics import topics_app
 app = typer.Typer(
     name="afterguard",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
     help="Moderation that never holds a message up: chat events in from Kafka, judged by a "
     "reasoning model under your own written policies, interventions out.",
-    epilog="Start with [bold]afterguard demo[/], then [bold]afterguard doctor[/] against your "
-    "own broker. Every setting can be set in a YAML file (--config) or as "
-    "AFTERGUARD_<SECTION>__<FIELD>.",
+    epilog="Start with `afterguard demo`, then `afterguard doctor` against your own broker. Every "
+    "setting can be set in a YAML file (`--config`) or as `AFTERGUARD_<SECTION>__<FIELD>`.",
 )
 
 

@@ -1,10 +1,12 @@
 """`afterguard map`: what a sample of records becomes under `input.map`, and which field failed."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from time import time
 from typing import Final
 
 import typer
@@ -14,12 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from afterguard.cli.failing import told_plainly
+from afterguard.cli.options import CONFIG, FORMAT, settings_of
 from afterguard.cli.rows import Row, RowFile, RowFormat
 from afterguard.contracts.codec import decode_event
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import MappingError, RejectedInput, RejectReason
 from afterguard.contracts.records import InputRecord
-from afterguard.settings import Settings, load_settings
+from afterguard.settings import Settings
 from afterguard.stream.mapping import Attempt, EventMap
 from afterguard.stream.mapping_fields import FIELDS
 
@@ -40,11 +43,9 @@ def map_command(
     file: str = typer.Option(
         ..., "--try", metavar="FILE", help="A sample: JSONL, JSON array or CSV, .gz too; - stdin."
     ),
-    config: Path | None = typer.Option(
-        None, "--config", "-c", help="YAML file of settings.", envvar="AFTERGUARD_CONFIG"
-    ),
+    config: Path | None = CONFIG,
     limit: int | None = typer.Option(None, min=1, help="Records at most."),
-    row_format: RowFormat | None = typer.Option(None, "--format", help="Instead of the suffix."),
+    row_format: RowFormat | None = FORMAT,
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object a record."),
 ) -> None:
     """Show what sample records become under `input.map`, and which field failed, with the reason.
@@ -54,16 +55,14 @@ def map_command(
     Example:  afterguard map --try sample.jsonl --config afterguard.yaml
     """
     with told_plainly():
-        settings = load_settings(config)
+        settings = settings_of(config)
         attempt = _reader(settings)
+        if not as_json and not settings.input.map:
+            typer.echo("input.map is empty: the records are read as chat events of our own shape")
         with RowFile(file, row_format) as rows:
-            tried = [Tried(row.line, attempt(row)) for row in islice(rows, limit)]
-    if as_json:
-        for one in tried:
-            typer.echo(to_json(_as_dict(one)).decode())
-    else:
-        _show(tried, mapped=bool(settings.input.map))
-    if any(one.attempt.faults for one in tried):
+            tried = (Tried(row.line, attempt(row)) for row in islice(rows, limit))
+            failures = _tell_as_json(tried) if as_json else _tell(tried)
+    if failures:
         raise typer.Exit(_FAILED)
 
 
@@ -74,7 +73,8 @@ def _reader(settings: Settings) -> Callable[[Row], Attempt]:
     def attempt(row: Row) -> Attempt:
         if row.value is None:
             return Attempt({}, (RejectedInput(RejectReason.NOT_JSON, row.fault),), None)
-        record = InputRecord(Coordinates("sample", 0, row.line), None, row.value)
+        place = Coordinates("sample", 0, row.line)
+        record = InputRecord(place, None, row.value, timestamp_ms=int(time() * 1_000))
         if event_map is not None:
             return event_map.attempt(record, limit)
         try:
@@ -86,23 +86,33 @@ def _reader(settings: Settings) -> Callable[[Row], Attempt]:
     return attempt
 
 
-def _show(tried: list[Tried], *, mapped: bool) -> None:
+def _tell_as_json(tried: Iterable[Tried]) -> int:
+    failed = 0
+    for one in tried:
+        typer.echo(to_json(_as_dict(one)).decode())
+        failed += bool(one.attempt.faults)
+    return failed
+
+
+def _tell(tried: Iterable[Tried]) -> int:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDE
-    if not mapped:
-        console.print("input.map is empty: the records are read as chat events of our own shape")
+    records = failed = 0
+    failures: Counter[str] = Counter()
     for one in tried:
         console.print(_table(one))
-    good = sum(1 for one in tried if not one.attempt.faults)
-    console.print(f"{good} of {len(tried)} records become events")
-    failures: dict[str, int] = {}
-    for one in tried:
-        for fault in one.attempt.faults:
-            name = fault.field if isinstance(fault, MappingError) else fault.reason.value
-            failures[name] = failures.get(name, 0) + 1
-    for name, count in sorted(failures.items(), key=lambda item: -item[1]):
+        records += 1
+        failed += bool(one.attempt.faults)
+        failures.update(_place(fault) or fault.reason.value for fault in one.attempt.faults)
+    console.print(f"{records - failed} of {records} records become events")
+    for name, count in failures.most_common():
         console.print(f"  {name} failed in {count}")
+    return failed
+
+
+def _place(fault: RejectedInput) -> str | None:
+    return fault.field if isinstance(fault, MappingError) else None
 
 
 def _table(one: Tried) -> Table:
@@ -119,7 +129,7 @@ def _table(one: Tried) -> Table:
     for name, value in _fields(one.attempt):
         table.add_row(name, _shown(value))
     for fault in one.attempt.faults:
-        field = fault.field if isinstance(fault, MappingError) else "event"
+        field = _place(fault) or "event"
         told = fault.detail.removeprefix(f"{field}: ")
         table.add_row(f"[red]{field}", f"[red]{escape(f'{fault.reason.value}: {told}')}")
     return table
@@ -157,7 +167,7 @@ def _as_dict(one: Tried) -> dict[str, object]:
         "event": attempt.event,
         "faults": [
             {
-                "field": fault.field if isinstance(fault, MappingError) else None,
+                "field": _place(fault),
                 "reason": fault.reason.value,
                 "detail": fault.detail,
             }

@@ -13,14 +13,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from afterguard.cli.acknowledged import AcknowledgedSends
 from afterguard.cli.failing import told_plainly
+from afterguard.cli.options import BOOTSTRAP, CONFIG, FORMAT, settings_of
 from afterguard.cli.replay_rows import RowEvents
 from afterguard.cli.replay_run import Replayed, replay
 from afterguard.cli.rows import RowFile, RowFormat
 from afterguard.contracts.errors import SettingsError, TopicMissing
-from afterguard.settings import Settings, load_settings
+from afterguard.settings import Settings
 from afterguard.stream.kafka.admin import missing_topics
 from afterguard.stream.kafka.producer import KafkaProducer
-from afterguard.telemetry.logs import configure_logs
+from afterguard.stream.mapping_fields import LONG_FORM
 
 _BAD_ROWS: Final = 1
 _INTERRUPTED: Final = 130
@@ -28,21 +29,28 @@ _INTERRUPTED: Final = 130
 
 def replay_command(
     file: str = typer.Argument(help="JSONL, CSV, TSV, JSON array or text; .gz too; - for stdin."),
-    config: Path | None = typer.Option(
-        None, "--config", "-c", help="YAML file of settings.", envvar="AFTERGUARD_CONFIG"
-    ),
+    config: Path | None = CONFIG,
     text: str | None = typer.Option(
-        None, "--text", "--text-field", help="JMESPath of the text, such as `body`."
+        None, "--text", "--text-field", metavar="PATH", help="JMESPath of the text: `body`."
     ),
     row_id: str | None = typer.Option(
-        None, "--id", "--id-field", help="JMESPath of a stable id; made from the row when absent."
+        None,
+        "--id",
+        "--id-field",
+        metavar="PATH",
+        help="JMESPath of a stable id; made from the row when absent.",
     ),
     maps: list[str] = typer.Option(
-        [], "--map", metavar="FIELD=PATH", help="One more field, over `input.map` of the settings."
+        [],
+        "--map",
+        metavar="FIELD=PATH",
+        help="One more field, over `input.map` of the settings: `tenant=guild.name`, "
+        '`kind=\'completion\'`, or in long form `occurred_at={"path": "ts", "unit": "s"}`. '
+        "May be repeated.",
     ),
-    row_format: RowFormat | None = typer.Option(None, "--format", help="Instead of the suffix."),
-    topic: str | None = typer.Option(None, help="Instead of `topics.events`."),
-    bootstrap: str | None = typer.Option(None, help="Instead of `kafka.bootstrap_servers`."),
+    row_format: RowFormat | None = FORMAT,
+    topic: str | None = typer.Option(None, metavar="NAME", help="Instead of `topics.events`."),
+    bootstrap: str | None = BOOTSTRAP,
     rate: float | None = typer.Option(None, min=0.001, help="Events per second at most."),
     limit: int | None = typer.Option(None, min=1, help="Rows at most."),
     skip_bad: bool = typer.Option(False, "--skip-bad", help="Exit 0 in spite of bad rows."),
@@ -51,19 +59,19 @@ def replay_command(
 ) -> None:
     """Send a file of messages into the input topic.
 
+    Without --text, --id, --map and `input.map` the rows have the fields of a chat event, of which
+    only `content` must be there. What else is missing is filled in: an id made of the row, the
+    time of the replay, a user called `replay`, and a conversation of its own for each row.
+
     A second replay of a file has the same event ids, so that the worker recognises it. Rows that
     are no events are told with their line, and not sent; then the exit code is 1.
 
     Example:  afterguard replay messages.csv --text body --id message_id
     """
     with told_plainly():
-        overrides = {"kafka": {"bootstrap_servers": bootstrap}} if bootstrap else None
-        settings = load_settings(config, overrides)
-        configure_logs(settings.log.model_copy(update={"level": "warning", "format": "console"}))
-        events = RowEvents(
-            settings.input.map | _map_of(text, row_id, maps),
-            max_bytes=settings.input.max_event_bytes,
-        )
+        settings = settings_of(config, bootstrap)
+        event_map = settings.input.map | _map_of(text, row_id, maps)
+        events = RowEvents(event_map, max_bytes=settings.input.max_event_bytes)
 
         async def work(rows: RowFile) -> Replayed:
             into = topic or settings.topics.events
@@ -76,6 +84,8 @@ def replay_command(
         with RowFile(file, row_format) as rows:
             told = asyncio.run(work(rows))
         _report(told, dry_run=dry_run)
+        if told.bad and not told.sent and not event_map:
+            typer.echo("name the text with --text, such as --text body, or write an input.map")
         if as_json:
             typer.echo(orjson.dumps(_as_dict(told)).decode())
         if told.fault is not None:
@@ -92,9 +102,18 @@ def _map_of(text: str | None, row_id: str | None, maps: list[str]) -> dict[str, 
         name, _, path = entry.partition("=")
         if not (name and path):
             raise SettingsError([f"--map {entry}: must be FIELD=PATH, such as author.id=user"])
-        entries[name] = path
+        entries[name] = _long_form(path) or path
     short = {"content": text, "event_id": row_id}
     return entries | {name: path for name, path in short.items() if path is not None}
+
+
+def _long_form(path: str) -> dict[str, Any] | None:
+    # A JMESPath may be a JSON object, too; but not one with the keys of a long form alone.
+    try:
+        entry = orjson.loads(path)
+    except orjson.JSONDecodeError:
+        return None
+    return entry if isinstance(entry, dict) and entry.keys() <= LONG_FORM else None
 
 
 @asynccontextmanager
@@ -148,7 +167,9 @@ def _report(told: Replayed, *, dry_run: bool) -> None:
         typer.secho(f"line {bad.line}: {bad.reason}: {bad.detail}", err=True, fg="yellow")
     if (more := told.bad.total() - len(told.bad_rows)) > 0:
         typer.secho(f"and {more:,} more bad rows", err=True, fg="yellow")
-    if dry_run:
+    if not told.rows and not told.stopped and told.fault is None:
+        typer.echo("there are no rows")
+    elif dry_run:
         typer.echo(f"dry run: {told.sent:,} of {told.rows:,} rows would be sent")
     else:
         rate = told.acknowledged / told.seconds if told.seconds else 0.0
@@ -159,7 +180,9 @@ def _report(told: Replayed, *, dry_run: bool) -> None:
         if told.acknowledged < told.sent:
             typer.echo(f"{told.sent - told.acknowledged:,} events sent but not acknowledged")
     if told.stopped:
-        typer.echo("stopped by a signal; what was acknowledged stays sent")
+        typer.echo(
+            "stopped by a signal" + ("" if dry_run else "; what was acknowledged stays sent")
+        )
     if told.bad:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in told.bad.most_common())
         typer.echo(f"{told.bad.total():,} bad rows not sent: {reasons}")

@@ -72,7 +72,13 @@ class RowEvents:
     def _ready(self, row: Row, topic: str) -> ReadyRow:
         if row.value is None:
             raise RejectedInput(RejectReason.NOT_JSON, row.fault)
-        record = InputRecord(Coordinates("replay", 0, row.line), None, row.value)
+        now = datetime.now(UTC)
+        record = InputRecord(
+            Coordinates("replay", 0, row.line),
+            None,
+            row.value,
+            timestamp_ms=int(now.timestamp() * 1_000),
+        )
         if self._map is not None:
             fields = self._map.fields(record, self._max)
         else:
@@ -82,7 +88,7 @@ class RowEvents:
             fields["event_id"] = self._id(row.value)
         lacks_time = fields.get("occurred_at") is None
         if lacks_time:
-            fields["occurred_at"] = datetime.now(UTC)
+            fields["occurred_at"] = now
         fields.setdefault("kind", "message")
         fields.setdefault("conversation_id", fields["event_id"])
         author = fields.setdefault("author", {})

@@ -5,7 +5,9 @@ from typing import Final
 
 import typer
 
+from afterguard.cli.failing import told_plainly
 from afterguard.contracts.asyncapi_document import document_text
+from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.schema_documents import CONTRACTS, checked_in, schema_text
 
 _DRIFTED: Final = 1
@@ -16,15 +18,20 @@ NAMES: Final = (*CONTRACTS, _ASYNCAPI)
 
 def schema_command(
     name: str | None = typer.Argument(None, help=f"One of {', '.join(NAMES)}; all when absent."),
-    out: Path | None = typer.Option(None, help="Write the files into this folder."),
+    out: Path | None = typer.Option(
+        None, metavar="FOLDER", help="Write the files into this folder."
+    ),
     check: bool = typer.Option(
         False, "--check", help="Compare with the files (of --out, or as shipped); 1 on drift."
     ),
 ) -> None:
-    """Print, write or check the contracts.
+    """Print, write or check the contracts: JSON Schemas and an AsyncAPI document.
 
-    Without options, a NAME is printed and no NAME lists what there is. After a change of the
-    models:  afterguard schema --out worker/afterguard/contracts/schemas
+    A NAME alone is printed; without a NAME the files are listed.
+
+    Example:  afterguard schema chat-event
+
+    After a change of the models:  afterguard schema --out worker/afterguard/contracts/schemas
     """
     if name is not None and name not in NAMES:
         typer.secho(f"no such contract: {name}; there are {', '.join(NAMES)}", err=True, fg="red")
@@ -33,11 +40,8 @@ def schema_command(
     if check:
         _check(chosen, out)
     elif out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for one in chosen:
-            path = out / file_name(one)
-            path.write_text(text(one), encoding="utf-8")
-            typer.echo(f"wrote {path}")
+        with told_plainly():
+            _write(chosen, out)
     elif name is None:
         for one in chosen:
             typer.echo(file_name(one))
@@ -53,6 +57,17 @@ def file_name(name: str) -> str:
 def text(name: str) -> str:
     """A contract as its file should be."""
     return document_text() if name == _ASYNCAPI else schema_text(name)
+
+
+def _write(names: tuple[str, ...], out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            path = out / file_name(name)
+            path.write_text(text(name), encoding="utf-8")
+            typer.echo(f"wrote {path}")
+    except OSError as error:
+        raise SettingsError([f"--out {out}: cannot be written: {error.strerror}"]) from None
 
 
 def _check(names: tuple[str, ...], out: Path | None) -> None:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from afterguard.cli.failing import told_plainly
-from afterguard.settings import Settings, load_settings
+from afterguard.cli.options import BOOTSTRAP, CONFIG, settings_of
+from afterguard.settings import Settings
 from afterguard.stream.kafka.admin import (
     TopicPlan,
     TopicState,
@@ -18,7 +19,6 @@ from afterguard.stream.kafka.admin import (
     plan_topics,
     topic_states,
 )
-from afterguard.telemetry.logs import configure_logs
 
 topics_app = typer.Typer(
     no_args_is_help=True, help="Make the topics that the worker needs, or check them."
@@ -27,16 +27,12 @@ topics_app = typer.Typer(
 _PARTITIONS: Final = 12
 _AMISS: Final = 1
 _WIDE: Final = 200
-_CONFIG = typer.Option(
-    None, "--config", "-c", help="YAML file of settings.", envvar="AFTERGUARD_CONFIG"
-)
-_BOOTSTRAP = typer.Option(None, help="Instead of `kafka.bootstrap_servers`.")
 
 
 @topics_app.command("create")
 def create_command(
-    config: Path | None = _CONFIG,
-    bootstrap: str | None = _BOOTSTRAP,
+    config: Path | None = CONFIG,
+    bootstrap: str | None = BOOTSTRAP,
     partitions: int | None = typer.Option(
         None, min=1, help=f"Of each topic; {_PARTITIONS} when absent. At most one worker each."
     ),
@@ -49,9 +45,11 @@ def create_command(
 
     Retention: events 7 days, interventions 14, audit 90, dead letters 30; change it in Kafka.
     Exits 1 when a topic that exists has other partitions or copies than were asked for.
+
+    Example:  afterguard topics create --bootstrap broker:9092 --partitions 24
     """
     with told_plainly():
-        settings = _settings(config, bootstrap)
+        settings = settings_of(config, bootstrap)
         plans = plan_topics(
             settings.topics, partitions=partitions or _PARTITIONS, replication=replication
         )
@@ -75,14 +73,17 @@ def create_command(
 
 @topics_app.command("check")
 def check_command(
-    config: Path | None = _CONFIG,
-    bootstrap: str | None = _BOOTSTRAP,
+    config: Path | None = CONFIG,
+    bootstrap: str | None = BOOTSTRAP,
     partitions: int | None = typer.Option(None, min=1, help="What each topic should have."),
     replication: int | None = typer.Option(None, min=1, help="What each topic should have."),
 ) -> None:
-    """Say which topics exist. Exits 1 when one is missing or is not as asked for."""
+    """Say which topics exist. Exits 1 when one is missing or is not as asked for.
+
+    Example:  afterguard topics check --config afterguard.yaml --partitions 24
+    """
     with told_plainly():
-        settings = _settings(config, bootstrap)
+        settings = settings_of(config, bootstrap)
         states = asyncio.run(topic_states(settings.kafka, _names(settings)))
     notes = dict.fromkeys(_names(settings), "missing; `afterguard topics create` makes it") | {
         name: _mismatch(state, partitions, replication) or "present"
@@ -95,13 +96,6 @@ def check_command(
 
 def _names(settings: Settings) -> list[str]:
     return list(settings.topics.model_dump().values())
-
-
-def _settings(config: Path | None, bootstrap: str | None) -> Settings:
-    overrides = {"kafka": {"bootstrap_servers": bootstrap}} if bootstrap else None
-    settings = load_settings(config, overrides)
-    configure_logs(settings.log.model_copy(update={"level": "warning", "format": "console"}))
-    return settings
 
 
 def _mismatch(state: TopicState, partitions: int | None, replication: int | None) -> str:

@@ -146,6 +146,9 @@ class _Entry(BaseModel):
         return self
 
 
+LONG_FORM: Final = frozenset(_Entry.model_fields)
+
+
 def _line(kind: str, loc: tuple[int | str, ...], message: str) -> str:
     place = ".".join(str(step) for step in loc)
     if kind == "extra_forbidden":
