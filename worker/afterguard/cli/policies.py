@@ -1,6 +1,7 @@
 """`afterguard policies`: find what is wrong with policies, and show what the model reads of one."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -83,6 +84,7 @@ def _documents(paths: Sequence[Path] | None, config: Path | None) -> list[Path]:
     return list(files)
 
 
+@cache
 def _counter() -> Callable[[str], int] | None:
     try:
         encode = Harmony({}).encode
@@ -117,7 +119,7 @@ def _tell(reports: list[Report]) -> None:
         console.print(table)
     faults = sum(len(it.faults) for it in reports)
     warnings = sum(len(it.warnings) for it in reports)
-    typer.echo(f"{len(reports)} documents, {faults} faults, {warnings} warnings")
+    typer.echo(f"documents: {len(reports)}, faults: {faults}, warnings: {warnings}")
 
 
 def _as_dict(reports: list[Report], *, ok: bool) -> dict[str, object]:
