@@ -40,17 +40,25 @@ class EngineSettings(BaseModel):
         default={Effort.LOW: 512, Effort.MEDIUM: 1024, Effort.HIGH: 2048},
         description="Cap on the model's reasoning for each effort, in tokens.",
     )
-    temperature: float = Field(default=0.0, ge=0, le=2)
+    temperature: float = Field(
+        default=0.0, ge=0, le=2, description="0 takes the likeliest token each time."
+    )
     structured: bool = Field(
         default=True,
         description="Hold the answer to its fixed shape by a grammar. `openai`: needs a server "
         "that supports vLLM's structural tags.",
     )
     start_timeout_s: float = Field(default=1800, gt=0, description="Model download included.")
-    stop_timeout_s: float = Field(default=20, gt=0)
-    probe_timeout_s: float = Field(default=5, gt=0)
+    stop_timeout_s: float = Field(
+        default=20, gt=0, description="For the engine to end; then its processes are killed."
+    )
+    probe_timeout_s: float = Field(
+        default=5, gt=0, description="For the engine to answer when asked whether it lives."
+    )
     args: dict[str, Any] = Field(
-        default={}, description="Passed through to vLLM's AsyncEngineArgs as they are."
+        default={},
+        description="Passed through to vLLM's AsyncEngineArgs as they are; `null` takes "
+        "`latency_s`, the seconds that an answer takes.",
     )
     base_url: str | None = Field(default=None, description="`openai`: such as http://host:8000/v1")
     api_key: SecretStr | None = Field(default=None, description="`openai`: bearer token.")

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+LogFormat = Literal["json", "console"]
 
 
 class LogSettings(BaseModel):
@@ -10,5 +12,9 @@ class LogSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lines below it are not written."
+    )
+    format: LogFormat = Field(
+        default="json", description="`json`: one object a line, on stderr; `console`: for people."
+    )

@@ -1,0 +1,68 @@
+"""P(violation): what the model thought of both labels at the place where it wrote one.
+
+A model that has reasoned first is usually near 0 or 1 here: the score orders verdicts and shows
+doubt, it is no calibrated probability.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+# Below this the model wanted to write something that is no label; the rest is noise.
+LEAST_LABEL_MASS: Final = 0.01
+_CONTEXT: Final = 12
+
+Token = TypeVar("Token")
+
+
+def verdict_position(
+    tokens: Sequence[Token],
+    labels: tuple[Token, Token],
+    decode: Callable[[Sequence[Token]], str],
+) -> int | None:
+    """Where the label of the last answer stands; None when it is no token of its own.
+
+    Args:
+        tokens: What the model wrote, ids or texts.
+        labels: The tokens of `0` and `1`.
+        decode: Some tokens to their text.
+    """
+    for position in range(len(tokens) - 1, 0, -1):
+        if tokens[position] in labels:
+            before = decode(tokens[max(0, position - _CONTEXT) : position])
+            if before.rstrip(' \n"').endswith('"violation":'):
+                return position
+    return None
+
+
+def violation_score(
+    logprobs: Mapping[Token, float], labels: tuple[Token, Token], *, label: bool
+) -> float | None:
+    """P(violation) out of the log-probabilities at the verdict's position.
+
+    Args:
+        logprobs: Natural logarithms for at least both labels.
+        labels: The tokens of `0` and `1`.
+        label: What the model wrote.
+
+    Returns:
+        The share of `1` in the mass of both labels; None when one is missing, no number, or the
+        mass is below `LEAST_LABEL_MASS`.
+    """
+    zero, one = logprobs.get(labels[0]), logprobs.get(labels[1])
+    if zero is None or one is None or math.isnan(zero) or math.isnan(one):
+        return None
+    if _exp(zero) + _exp(one) < LEAST_LABEL_MASS or (one if label else zero) == -math.inf:
+        return None
+    return _sigmoid(one - zero)
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 0.0))
+
+
+def _sigmoid(value: float) -> float:
+    if value >= 0:
+        return 1 / (1 + math.exp(-min(value, 700.0)))
+    grown = math.exp(max(value, -700.0))
+    return grown / (1 + grown)
