@@ -7,12 +7,14 @@ from functools import cache
 
 import pytest
 from tests.conftest import missing
+from tests.policy.documents import BODY, PATH, document
 from tests.samples import chat_event
 
 from afterguard.contracts.errors import EngineUnavailable
 from afterguard.contracts.policies import Policy, Stage
 from afterguard.contracts.words import Action, Severity
 from afterguard.engine.formats.harmony import Harmony
+from afterguard.policy.document import parse_policy
 from afterguard.policy.lint import FEWEST_TOKENS, MOST_TOKENS, clashes, lint
 from afterguard.policy.registry import load_policies, policy_files, shipped_policies
 from afterguard.policy.settings import PolicySettings
@@ -41,6 +43,14 @@ def count_tokens() -> Callable[[str], int]:
 def applicable(**event: object) -> set[str]:
     found, _ = load_policies(PolicySettings()).applicable(chat_event(**event))
     return {policy.id for policy in found}
+
+
+def test_the_example_that_the_readme_explains_is_a_valid_head() -> None:
+    readme = (shipped_policies() / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```markdown\n")[1].split("```")[0]
+    head = example.removeprefix("---\n").split("---\n")[0]
+    policy = parse_policy(document(head, BODY), PATH)
+    assert (policy.id, policy.applies_to.languages) == ("queue-jumping", ("en", "de"))
 
 
 def test_the_six_policies_are_there() -> None:

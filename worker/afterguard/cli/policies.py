@@ -13,6 +13,7 @@ from rich.table import Table
 
 from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
+from afterguard.cli.options import CONFIG
 from afterguard.contracts.errors import EngineUnavailable, PolicyError, SettingsError
 from afterguard.engine.formats.harmony import Harmony
 from afterguard.engine.prompt import instructions
@@ -27,9 +28,6 @@ policies_app = typer.Typer(
 )
 
 _WIDE: Final = 160
-_CONFIG = typer.Option(
-    None, "--config", "-c", help="YAML file of settings.", envvar="AFTERGUARD_CONFIG"
-)
 
 
 @policies_app.command("lint")
@@ -37,7 +35,7 @@ def lint_command(
     paths: list[Path] | None = typer.Argument(
         None, help="Documents or folders; the folder of the settings, or the shipped policies."
     ),
-    config: Path | None = _CONFIG,
+    config: Path | None = CONFIG,
     strict: bool = typer.Option(False, "--strict", help="Fail on warnings too."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
@@ -64,7 +62,7 @@ def lint_command(
 @policies_app.command("show")
 def show_command(
     policy: str = typer.Argument(help="Id of a policy, or the path of a policy document."),
-    config: Path | None = _CONFIG,
+    config: Path | None = CONFIG,
 ) -> None:
     """Print all that the model is told under a policy, before the content itself."""
     with told_plainly():
