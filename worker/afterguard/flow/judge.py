@@ -78,6 +78,8 @@ class Judging:
             return False
         admission.seen_key = seen_key(admission.event, content, admission.policies)
         first = (await self._seen.first_seen([admission.seen_key]))[0]
+        if self._seen.away:
+            _mark_away(admission)
         return first is not None and first != admission.record.coordinates
 
     async def _recall(self, admission: Admission, content: str) -> dict[str, Finding]:
@@ -103,7 +105,7 @@ class Judging:
         self._metrics.cache_requests["hit"].inc(len(known))
         self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - len(known))
         if away:
-            admission.degraded.append(Degraded.CACHE_AWAY)
+            _mark_away(admission)
         return known
 
     async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
@@ -140,6 +142,11 @@ class Judging:
             queued_s=queued,
             judging_s=judging,
         )
+
+
+def _mark_away(admission: Admission) -> None:
+    if Degraded.CACHE_AWAY not in admission.degraded:
+        admission.degraded.append(Degraded.CACHE_AWAY)
 
 
 def _trace(admission: Admission) -> dict[str, str]:
