@@ -9,6 +9,8 @@ import typer
 from afterguard.settings import Settings, load_settings
 from afterguard.telemetry.logs import configure_logs
 
+# A worker may wait a minute for its broker; a person should not.
+_PATIENCE_S: Final = 10.0
 CONFIG: Final = typer.Option(
     None,
     "--config",
@@ -47,6 +49,8 @@ def settings_of(
     if bootstrap is not None:
         values["kafka"] = {"bootstrap_servers": bootstrap}
     settings = load_settings(config, values)
+    if "start_timeout_s" not in settings.kafka.model_fields_set:
+        settings.kafka.start_timeout_s = _PATIENCE_S
     configure_logs(settings.log.model_copy(update={"level": log_level, "format": "console"}))
     # Whatever it has to say reaches us as an error, too, and is told once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

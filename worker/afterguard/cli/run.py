@@ -1,6 +1,9 @@
 """`afterguard run`: the worker."""
 
+import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import structlog
 import typer
@@ -8,6 +11,7 @@ import uvloop
 
 from afterguard.app import build
 from afterguard.cli.failing import told_plainly
+from afterguard.cli.options import CONFIG
 from afterguard.contracts.errors import TopicMissing
 from afterguard.lifecycle import ExitCode, Stop, serve
 from afterguard.settings import Settings, load_settings
@@ -18,9 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 def run_command(
-    config: Path | None = typer.Option(
-        None, "--config", "-c", help="YAML file of settings.", envvar="AFTERGUARD_CONFIG"
-    ),
+    config: Path | None = CONFIG,
 ) -> None:
     """Run the worker until SIGTERM or Ctrl-C; a second signal gives back what is in flight.
 
@@ -38,8 +40,22 @@ async def _run(settings: Settings) -> ExitCode:
     stop = Stop()
     stop.on_signals()
     app = build(settings, progress=lambda stage: _log.info("engine", stage=stage))
-    await require_topics(settings)
+    if not await _unless_asked(require_topics(settings), stop):
+        return ExitCode.DRAINED
     return await serve(app, stop)
+
+
+async def _unless_asked(look: Coroutine[Any, Any, None], stop: Stop) -> bool:
+    """Waits for the look; False when the worker was asked to end meanwhile."""
+    looking, asked = asyncio.ensure_future(look), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({looking, asked}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (looking, asked):
+        task.cancel()
+    await asyncio.wait({looking, asked})
+    if stop.asked:
+        return False
+    looking.result()
+    return True
 
 
 async def require_topics(settings: Settings) -> None:
