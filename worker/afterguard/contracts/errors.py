@@ -79,6 +79,7 @@ class RejectReason(StrEnum):
     NOT_JSON = "not_json"
     INVALID_EVENT = "invalid_event"
     UNMAPPED = "unmapped"
+    UNREADABLE = "unreadable"
 
 
 class RejectedInput(AfterguardError):

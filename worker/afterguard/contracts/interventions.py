@@ -23,7 +23,11 @@ class Intervention(BaseModel):
     topic: str
     partition: int
     offset: int
-    target: JsonValue = None
+    target: JsonValue = Field(
+        default=None,
+        description="As the event had it; left out, and `degraded` says so, when it would not fit "
+        "into a record.",
+    )
     action: Action
     outcome: Outcome = Field(description="Of the verdict that decided the action.")
     severity: Severity | None = None

@@ -79,6 +79,7 @@ class Degraded(StrEnum):
     CLOCK_SKEW = "clock_skew"
     CITATION_UNKNOWN = "citation_unknown"
     POLICY_UNKNOWN = "policy_unknown"
+    TARGET_LEFT_OUT = "target_left_out"
 
 
 class Severity(StrEnum):

@@ -9,7 +9,7 @@ from time import monotonic
 
 import structlog
 
-from afterguard.contracts.errors import RejectedInput
+from afterguard.contracts.errors import RejectedInput, RejectReason
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
 from afterguard.delivery.budget import TokenBudget
@@ -128,12 +128,15 @@ class Intake:
         now = self._clock()
         try:
             event = self._decode(record)
+            tokens = self._estimate(event)
         except RejectedInput as rejected:
             self._reject(record, assignment, rejected, now)
             return
+        except Exception as error:  # noqa: BLE001 (one odd record must not stop its partition)
+            self._reject(record, assignment, self._unforeseen(record, error), now)
+            return
         if event.model_extra:
             self._metrics.unknown_fields.inc(len(event.model_extra))
-        tokens = self._estimate(event)
         entry = assignment.ledger.admit(record.coordinates.offset, tokens, now)
         self._budget.take(tokens)
         ticket = assignment.order.enter(event.conversation_id)
@@ -155,6 +158,16 @@ class Intake:
                 detail=rejected.detail,
             )
         self._publish.reject(record, entry, rejected)
+
+    @staticmethod
+    def _unforeseen(record: InputRecord, error: Exception) -> RejectedInput:
+        # The text of an unknown error may quote the message, so only its type is told.
+        _log.error(
+            "reading a record failed in a way nobody foresaw",
+            coordinates=str(record.coordinates),
+            error=type(error).__name__,
+        )
+        return RejectedInput(RejectReason.UNREADABLE, type(error).__name__)
 
     def _steer(self) -> None:
         if self._closing or self._held:

@@ -1,23 +1,37 @@
 """The log in memory: the same contract as Kafka, for tests and a worker without a broker.
 
-Holds its topics for as long as it lives; nothing is written to disk.
+Holds its topics for as long as it lives; nothing is written to disk. Members of one group share
+the partitions of their topic, and every change of members takes all partitions away from all of
+them first, as Kafka's eager protocol does.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import time
 from zlib import crc32
 
 from afterguard.contracts.coordinates import Coordinates
-from afterguard.contracts.errors import TopicMissing
+from afterguard.contracts.errors import StreamUnavailable, TopicMissing
 from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.contracts.topic_defaults import MAX_MESSAGE_BYTES
 from afterguard.stream.ports import AssignmentListener, Partition
 
 
-class MemoryLog:
-    """Topics of partitions of records, and what each group has committed."""
+class TooLarge(Exception):
+    """The log refuses the record."""
 
-    def __init__(self, topics: Mapping[str, int]) -> None:
+
+class MemoryLog:
+    """Topics of partitions of records, and what each group has committed.
+
+    Args:
+        topics: Partitions of each topic.
+        max_record_bytes: A record whose key and value are larger is refused.
+    """
+
+    def __init__(
+        self, topics: Mapping[str, int], *, max_record_bytes: int = MAX_MESSAGE_BYTES
+    ) -> None:
         self.partitions: dict[Partition, list[InputRecord]] = {
             Partition(topic, number): []
             for topic, count in topics.items()
@@ -25,16 +39,30 @@ class MemoryLog:
         }
         self.committed: dict[tuple[str, Partition], int] = {}
         self.grown = asyncio.Event()
+        self._max_record_bytes = max_record_bytes
+        self._groups: dict[tuple[str, str], _Group] = {}
+
+    def of_topic(self, topic: str) -> list[Partition]:
+        """The partitions of a topic.
+
+        Raises:
+            TopicMissing: There is no such topic.
+        """
+        found = [it for it in self.partitions if it.topic == topic]
+        if not found:
+            raise TopicMissing(f"topic {topic!r} does not exist")
+        return found
 
     def append(self, record: OutputRecord) -> Coordinates:
         """Add a record at the end of its partition.
 
         Raises:
             TopicMissing: There is no such topic.
+            TooLarge: The record is larger than the log takes.
         """
-        count = sum(1 for it in self.partitions if it.topic == record.topic)
-        if not count:
-            raise TopicMissing(f"topic {record.topic!r} does not exist")
+        count = len(self.of_topic(record.topic))
+        if len(record.key or b"") + len(record.value or b"") > self._max_record_bytes:
+            raise TooLarge
         number = record.partition
         if number is None:
             number = crc32(record.key or b"") % count
@@ -55,56 +83,63 @@ class MemoryLog:
             for record in records
         ]
 
+    def group(self, name: str, topic: str) -> "_Group":
+        """The group of that name that reads this topic."""
+        return self._groups.setdefault((name, topic), _Group(self, topic))
+
 
 class MemoryConsumer:
-    """The only member of its group; see `stream.ports.Consumer`."""
+    """A member of a group; see `stream.ports.Consumer`."""
 
     def __init__(self, log: MemoryLog, topic: str, group: str) -> None:
         self._log, self._topic, self._group = log, topic, group
         self._positions: dict[Partition, int] = {}
-        self._paused = False
+        self._paused: set[Partition] = set()
         self._listener: AssignmentListener | None = None
 
     async def start(self, listener: AssignmentListener) -> None:
-        """Own every partition of the topic."""
-        mine = [it for it in self._log.partitions if it.topic == self._topic]
-        if not mine:
-            raise TopicMissing(f"topic {self._topic!r} does not exist")
+        """Join: every member's partitions are dealt out anew."""
+        self._log.of_topic(self._topic)
         self._listener = listener
-        self._positions = {it: self._log.committed.get((self._group, it), 0) for it in mine}
-        listener.assigned(mine)
+        await self._log.group(self._group, self._topic).join(self)
 
     async def take(self, max_records: int, timeout_s: float) -> Sequence[InputRecord]:
         """See `stream.ports.Consumer.take`."""
+        self._require_started()
         self._log.grown.clear()
-        taken = [] if self._paused else self._next(max_records)
+        taken = self._next(max_records)
         if not taken:
             try:
-                await asyncio.wait_for(self._log.grown.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await self._log.grown.wait()
             except TimeoutError:
                 return ()
-            taken = [] if self._paused else self._next(max_records)
+            taken = self._next(max_records)
         return taken
 
     def _next(self, most: int) -> list[InputRecord]:
         taken: list[InputRecord] = []
         for partition, position in self._positions.items():
-            batch = self._log.partitions[partition][position : position + most - len(taken)]
-            self._positions[partition] += len(batch)
-            taken += batch
+            if partition not in self._paused:
+                batch = self._log.partitions[partition][position : position + most - len(taken)]
+                self._positions[partition] += len(batch)
+                taken += batch
         return taken
 
     def pause(self) -> None:
         """Deliver nothing more."""
-        self._paused = True
+        self._paused = set(self._positions)
 
     def resume(self) -> None:
         """Deliver again."""
-        self._paused = False
+        self._paused = set()
         self._log.grown.set()
 
     async def commit(self, positions: Mapping[Partition, int]) -> bool:
-        """Remember the positions for the group."""
+        """Remember the positions for the group, if all of these partitions are still ours."""
+        self._require_started()
+        if not positions.keys() <= self._positions.keys():
+            return False
         for partition, position in positions.items():
             self._log.committed[self._group, partition] = position
         return True
@@ -117,19 +152,59 @@ class MemoryConsumer:
         }
 
     async def rebalance(self) -> None:
-        """Lose every partition and get it back at its committed position, as Kafka does it."""
-        assert self._listener is not None
-        mine = list(self._positions)
-        await self._listener.revoked(mine)
-        self._positions = {it: self._log.committed.get((self._group, it), 0) for it in mine}
-        self._paused = False
-        self._listener.assigned(mine)
+        """Deal the partitions of the whole group out anew, as a change of members does."""
+        await self._log.group(self._group, self._topic).deal()
 
     async def stop(self) -> None:
-        """Leave: the partitions are revoked."""
+        """Leave; the other members take over. The listener is not told, as with Kafka."""
+        listener, self._listener = self._listener, None
+        self._positions, self._paused = {}, set()
+        if listener is not None:
+            await self._log.group(self._group, self._topic).leave(self)
+
+    async def give_up(self) -> None:
+        """Revoke everything; commits still count until the listener returns."""
+        if self._listener is not None and self._positions:
+            mine = sorted(self._positions)
+            # A rebalance delivers nothing, but what was delivered may still be committed.
+            self._paused = set(mine)
+            await self._listener.revoked(mine)
+            self._positions, self._paused = {}, set()
+
+    def receive(self, partitions: Iterable[Partition]) -> None:
+        """Own these from their committed positions on; nothing stays paused."""
+        committed, group = self._log.committed, self._group
+        self._positions = {it: committed.get((group, it), 0) for it in partitions}
+        self._paused = set()
         if self._listener is not None:
-            await self._listener.revoked(list(self._positions))
-            self._listener = None
+            self._listener.assigned(sorted(self._positions))
+        self._log.grown.set()
+
+    def _require_started(self) -> None:
+        if self._listener is None:
+            raise StreamUnavailable("the consumer is not started")
+
+
+class _Group:
+    def __init__(self, log: MemoryLog, topic: str) -> None:
+        self._log, self._topic = log, topic
+        self._members: list[MemoryConsumer] = []
+        self._dealing = asyncio.Lock()
+
+    async def join(self, member: MemoryConsumer) -> None:
+        await self.deal(joining=[member])
+
+    async def leave(self, member: MemoryConsumer) -> None:
+        self._members.remove(member)
+        await self.deal()
+
+    async def deal(self, *, joining: Sequence[MemoryConsumer] = ()) -> None:
+        async with self._dealing:
+            await asyncio.gather(*(member.give_up() for member in self._members))
+            self._members += joining
+            partitions = self._log.of_topic(self._topic)
+            for place, member in enumerate(self._members):
+                member.receive(partitions[place :: len(self._members)])
 
 
 class MemoryProducer:
@@ -146,7 +221,7 @@ class MemoryProducer:
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         try:
             future.set_result(self._log.append(record))
-        except TopicMissing as error:
+        except (TopicMissing, TooLarge) as error:
             future.set_exception(error)
         return future
 

@@ -19,16 +19,19 @@ from afterguard.contracts.codec import encode
 from afterguard.contracts.coordinates import dead_letter_id
 from afterguard.contracts.dead_letters import DeadLetter
 from afterguard.contracts.interventions import Intervention
-from afterguard.contracts.records import Headers, InputRecord, OutputRecord
+from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.contracts.verdicts import AuditRecord
-from afterguard.contracts.words import Outcome
+from afterguard.contracts.words import Degraded, Outcome
 from afterguard.flow.admit import utc_now
 from afterguard.flow.decide import Decision
 from afterguard.stream.settings import TopicSettings
 
-# Room for headers, key and the record's frame beside the value.
-_FRAME_BYTES = 4_096
+# Room for headers, key and the record's frame beside the value: two ids of 256 characters, the
+# trace context and the CloudEvents attributes.
+_FRAME_BYTES = 8_192
 _CUTTABLE = ("rationale", "answer")
+_MOST_HEADERS, _HEADER_NAME = 16, 64
+_DETAIL = 500
 
 
 class Outputs:
@@ -76,10 +79,16 @@ class Outputs:
 
     def intervention(self, intervention: Intervention, record: InputRecord) -> OutputRecord:
         """The record of an intervention."""
+        value = encode(intervention)
+        if len(value) > self._limit:
+            # The target is the one part without a bound of its own, and numbers in it may grow.
+            degraded = {*intervention.degraded, Degraded.TARGET_LEFT_OUT}
+            changes = {"target": None, "degraded": tuple(sorted(degraded))}
+            value = encode(intervention.model_copy(update=changes))
         return OutputRecord(
             self._topics.interventions,
             intervention.conversation_id.encode(),
-            encode(intervention),
+            value,
             self._intervention.headers(
                 intervention.intervention_id,
                 subject=intervention.event_id.encode(),
@@ -99,37 +108,37 @@ class Outputs:
         event_id: str | None = None,
     ) -> list[OutputRecord]:
         """The original record with its reason, in as many parts as its size asks for."""
-        now = self._now()
-        value = record.value
-        # Base64 takes four bytes for three.
-        room = self._limit * 3 // 4 - _FRAME_BYTES
-        headers = record.headers
-        weight = len(record.key or b"") + sum(len(k) + len(v or b"") for k, v in headers)
-        key = record.key
-        if weight > room // 2:
-            headers, key = _stripped(headers), None
-            detail = f"{detail}; key and header values left out ({weight} bytes)"
-        room -= min(weight, room // 2)
-        chunks = [value] if value is None else _chunks(value, room)
-        origin = record.coordinates
+        now, origin, value = self._now(), record.coordinates, record.value
+        empty = DeadLetter(
+            dead_letter_id=dead_letter_id(origin),
+            topic=origin.topic,
+            partition=origin.partition,
+            offset=origin.offset,
+            outcome=outcome,
+            reason=reason,
+            detail=detail[:_DETAIL],
+            attempts=attempts,
+            event_id=event_id,
+            key=record.key,
+            value=None if value is None else b"",
+            headers=list(record.headers),
+            original_size=len(value or b""),
+            recorded_at=now,
+        )
+        weight = len(encode(empty))
+        if weight > self._limit // 2:
+            empty = _stripped(empty)
+            weight = len(encode(empty))
+        # Base64 takes four bytes for three; a part's number may take some digits more.
+        chunks = [value] if value is None else _chunks(value, (self._limit - weight - 64) // 4 * 3)
         letters = [
-            DeadLetter(
-                dead_letter_id=dead_letter_id(origin, part),
-                topic=origin.topic,
-                partition=origin.partition,
-                offset=origin.offset,
-                outcome=outcome,
-                reason=reason,
-                detail=detail[:2_000],
-                attempts=attempts,
-                event_id=event_id,
-                key=key,
-                value=chunk,
-                headers=list(headers),
-                original_size=len(value or b""),
-                part=part,
-                parts=len(chunks),
-                recorded_at=now,
+            empty.model_copy(
+                update={
+                    "dead_letter_id": dead_letter_id(origin, part),
+                    "value": chunk,
+                    "part": part,
+                    "parts": len(chunks),
+                }
             )
             for part, chunk in enumerate(chunks)
         ]
@@ -154,15 +163,24 @@ class Outputs:
         if len(value) <= self._limit:
             return value
         # JSON may need six bytes for one character, so each field gets a sixth of its share.
-        share = self._limit // (6 * (len(_CUTTABLE) + 1))
+        share = self._limit // (6 * (len(_CUTTABLE) + 2))
         cut = [name for name in _CUTTABLE if len(getattr(verdict, name) or "") > share]
-        shortened = {name: getattr(verdict, name)[:share] for name in cut}
-        return encode(verdict.model_copy(update={**shortened, "cut": cut}))
+        changes: dict[str, object] = {name: getattr(verdict, name)[:share] for name in cut}
+        # Each at most 64 characters long (see `flow.findings`), but the model may cite many.
+        few = share // 72
+        if len(verdict.unknown_rules) > few:
+            changes["unknown_rules"] = verdict.unknown_rules[:few]
+            cut.append("unknown_rules")
+        return encode(verdict.model_copy(update={**changes, "cut": tuple(cut)}))
 
 
 def _chunks(value: bytes, size: int) -> list[bytes]:
     return [value[at : at + size] for at in range(0, len(value), size)] or [b""]
 
 
-def _stripped(headers: Headers) -> Headers:
-    return tuple((name[:256], None) for name, _ in headers[:64])
+def _stripped(letter: DeadLetter) -> DeadLetter:
+    values = sum(len(value or b"") for _, value in letter.headers)
+    left_out = f"key of {len(letter.key or b'')} bytes and {values} bytes of header values left out"
+    names = [(name[:_HEADER_NAME], None) for name, _ in letter.headers[:_MOST_HEADERS]]
+    detail = f"{letter.detail}; {left_out}; {len(names)} of {len(letter.headers)} headers named"
+    return letter.model_copy(update={"key": None, "headers": names, "detail": detail})

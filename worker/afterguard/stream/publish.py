@@ -8,9 +8,11 @@ import asyncio
 from collections import deque
 from functools import partial
 
+import structlog
+
 from afterguard.contracts.errors import PublishFailed, RejectedInput
 from afterguard.contracts.records import InputRecord, OutputRecord
-from afterguard.contracts.words import Outcome
+from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.ledger import Entry, Stage
 from afterguard.flow.admit import utc_now
 from afterguard.flow.decide import Decision
@@ -18,6 +20,8 @@ from afterguard.flow.ports import SeenEvents
 from afterguard.stream.outputs import Outputs
 from afterguard.stream.ports import Producer
 from afterguard.telemetry.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
 
 
 class _Parcel:
@@ -64,7 +68,7 @@ class Publish:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while queue:
+            while queue and self._failure is None:
                 record, parcel = queue.popleft()
                 if parcel.entry.live:
                     acknowledged = await send(record)
@@ -84,25 +88,23 @@ class Publish:
 
     def publish(self, decision: Decision) -> None:
         """Take a decision; see `flow.ports.Publisher`."""
-        admission = decision.admission
-        records = self._outputs.audit(decision)
-        if decision.failed is not None:
-            finding = decision.failed
-            self._metrics.dead_letter((finding.reading.reason or Outcome.FAILED).value)
-            records += self._outputs.dead_letter(
-                admission.record,
-                outcome=Outcome.FAILED,
-                reason=(finding.reading.reason or Outcome.FAILED).value,
-                detail=f"policy {finding.policy.id}" if finding.policy else "",
-                attempts=finding.attempts,
-                event_id=admission.event.event_id,
+        try:
+            records, intervention = self._records(decision)
+        except Exception as error:  # noqa: BLE001 (one odd event must not stop its partition)
+            # The text of an unknown error may quote the message, so only its type is told.
+            _log.error(
+                "a decision could not be written as records; its event goes to the dead letters",
+                coordinates=str(decision.admission.record.coordinates),
+                error=type(error).__name__,
             )
-        parcel = _Parcel(admission.entry, len(records), decision)
-        if decision.intervention is not None:
-            parcel.owed += 1
+            decision = decision._replace(audit=[], intervention=None, seen_key=None)
+            records, intervention = self._failed(decision, Reason.INTERNAL_FAULT.value), None
+        owed = len(records) + (intervention is not None)
+        parcel = _Parcel(decision.admission.entry, owed, decision)
         for record in records:
             self._queue.append((record, parcel))
-        self._in_order(decision, parcel)
+        held = None if intervention is None else (intervention, parcel)
+        self._queue.extend(decision.admission.ticket.done(held))
         self._wake.set()
 
     def reject(self, record: InputRecord, entry: Entry, rejected: RejectedInput) -> None:
@@ -125,12 +127,33 @@ class Publish:
         """Records not yet handed to the log."""
         return len(self._queue)
 
-    def _in_order(self, decision: Decision, parcel: _Parcel) -> None:
-        admission = decision.admission
-        held = None
-        if decision.intervention is not None:
-            held = (self._outputs.intervention(decision.intervention, admission.record), parcel)
-        self._queue.extend(admission.ticket.done(held))
+    def _records(self, decision: Decision) -> tuple[list[OutputRecord], OutputRecord | None]:
+        records = self._outputs.audit(decision)
+        if decision.failed is not None:
+            finding = decision.failed
+            records += self._failed(
+                decision,
+                (finding.reading.reason or Outcome.FAILED).value,
+                detail=f"policy {finding.policy.id}" if finding.policy else "",
+                attempts=finding.attempts,
+            )
+        if decision.intervention is None:
+            return records, None
+        record = decision.admission.record
+        return records, self._outputs.intervention(decision.intervention, record)
+
+    def _failed(
+        self, decision: Decision, reason: str, *, detail: str = "", attempts: int = 0
+    ) -> list[OutputRecord]:
+        self._metrics.dead_letter(reason)
+        return self._outputs.dead_letter(
+            decision.admission.record,
+            outcome=Outcome.FAILED,
+            reason=reason,
+            detail=detail,
+            attempts=attempts,
+            event_id=decision.admission.event.event_id,
+        )
 
     def _acknowledged(self, parcel: _Parcel, future: "asyncio.Future[object]") -> None:
         if future.cancelled() or future.exception() is not None:

@@ -55,11 +55,13 @@ class Rebalance:
             left = await self._settle.finish(partitions, self._clock() + self._grace_s)
         except StreamUnavailable:
             _log.warning("the last commit before partitions went did not reach the broker")
-        self._assignments.close(partitions)
-        ended = self._withdraw()
-        _log.info(
-            "partitions revoked",
-            partitions=[str(it) for it in partitions],
-            given_back=left,
-            requests_ended=ended,
-        )
+        finally:
+            # Whatever happened: a ledger kept beyond this point would spoil every later commit.
+            self._assignments.close(partitions)
+            ended = self._withdraw()
+            _log.info(
+                "partitions revoked",
+                partitions=[str(it) for it in partitions],
+                given_back=left,
+                requests_ended=ended,
+            )

@@ -1,10 +1,32 @@
 """The sections `kafka`, `topics`, `input`, `intake` and `delivery` of the settings."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+
+
+def _addresses(text: str) -> str:
+    for address in text.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise ValueError(f"each must be host:port; {address.strip()!r} is not")
+    return text
+
+
+Addresses = Annotated[str, AfterValidator(_addresses)]
+Compression = Annotated[
+    Literal["gzip", "snappy", "lz4", "zstd"] | None,
+    BeforeValidator(lambda value: None if value == "none" else value),
+]
 
 
 class KafkaSettings(BaseModel):
@@ -12,20 +34,53 @@ class KafkaSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    bootstrap_servers: str = Field(
+    bootstrap_servers: Addresses = Field(
         default="localhost:9092", description="host:port, several separated by commas."
     )
-    group_id: str = Field(default="afterguard", min_length=1)
-    client_id: str = Field(default="afterguard", min_length=1)
-    session_timeout_ms: int = Field(default=30_000, ge=1_000)
-    heartbeat_interval_ms: int = Field(default=3_000, ge=100)
-    rebalance_timeout_ms: int = Field(default=60_000, ge=1_000)
-    max_poll_interval_ms: int = Field(default=300_000, ge=1_000)
-    request_timeout_ms: int = Field(default=40_000, ge=1_000)
-    fetch_max_bytes: int = Field(default=16 * 2**20, ge=1_024)
-    max_partition_fetch_bytes: int = Field(default=2 * 2**20, ge=1_024)
-    linger_ms: int = Field(default=5, ge=0)
-    compression: str | None = Field(default=None, description="gzip, snappy, lz4, zstd or none.")
+    group_id: str = Field(
+        default="afterguard",
+        min_length=1,
+        description="Workers of one group share the partitions; also in `ce_source` of outputs.",
+    )
+    client_id: str = Field(
+        default="afterguard", min_length=1, description="Shown in the broker's logs and quotas."
+    )
+    session_timeout_ms: int = Field(
+        default=30_000,
+        ge=1_000,
+        description="A worker that is silent so long has lost its partitions; most brokers refuse "
+        "less than 6000.",
+    )
+    heartbeat_interval_ms: int = Field(
+        default=3_000, ge=100, description="At most a third of `session_timeout_ms`."
+    )
+    rebalance_timeout_ms: int = Field(
+        default=60_000,
+        ge=1_000,
+        description="How long the group waits for a member to let go; longer than "
+        "`delivery.revoke_grace_s`.",
+    )
+    max_poll_interval_ms: int = Field(
+        default=300_000,
+        ge=1_000,
+        description="A worker that has not polled for so long leaves its group, and `/livez` "
+        "fails.",
+    )
+    request_timeout_ms: int = Field(
+        default=40_000, ge=1_000, description="For one request to the broker, a commit included."
+    )
+    fetch_max_bytes: int = Field(
+        default=16 * 2**20, ge=1_024, description="Bytes that one fetch may bring."
+    )
+    max_partition_fetch_bytes: int = Field(
+        default=2 * 2**20, ge=1_024, description="Of these, bytes of one partition."
+    )
+    linger_ms: int = Field(
+        default=5, ge=0, description="How long an output waits for others to be sent with."
+    )
+    compression: Compression = Field(
+        default=None, description="Of outputs: gzip, snappy, lz4, zstd or none."
+    )
     start_timeout_s: float = Field(default=60, gt=0, description="For the broker to answer.")
 
 
@@ -34,10 +89,18 @@ class TopicSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    events: TopicName = "chat.events"
-    interventions: TopicName = "moderation.interventions"
-    audit: TopicName = "moderation.audit"
-    dead_letters: TopicName = "moderation.dead-letters"
+    events: TopicName = Field(default="chat.events", description="Input.")
+    interventions: TopicName = Field(
+        default="moderation.interventions", description="What the platform is asked to do."
+    )
+    audit: TopicName = Field(
+        default="moderation.audit",
+        description="Every verdict with the model's reasoning; restrict who may read it.",
+    )
+    dead_letters: TopicName = Field(
+        default="moderation.dead-letters",
+        description="What could not be judged, as it was; restrict who may read it.",
+    )
 
 
 class InputSettings(BaseModel):
@@ -47,8 +110,8 @@ class InputSettings(BaseModel):
 
     map: dict[str, Any] = Field(
         default={},
-        description="ChatEvent field -> JMESPath, or {path, default}, or {const}. Empty: the "
-        "records have our own shape.",
+        description="ChatEvent field to JMESPath, or a table with `path`, `header`, `record` or "
+        "`const`. Empty: the records have our own shape.",
     )
     max_event_bytes: int = Field(default=1_000_000, ge=1_024, description="Larger is rejected.")
     max_clock_skew_s: float = Field(
@@ -66,16 +129,21 @@ class IntakeSettings(BaseModel):
         ge=1_000,
         description="Estimated tokens of admitted, unsettled work; intake pauses above it.",
     )
-    max_events_in_flight: int = Field(default=8_192, ge=1)
+    max_events_in_flight: int = Field(
+        default=8_192, ge=1, description="Admitted, unsettled events; intake pauses above it."
+    )
     max_concurrent_events: int | None = Field(
         default=None,
         ge=1,
-        description="Events handed to the engine at once; from engine.max_num_seqs when absent.",
+        description="Events at the engine at once, the others wait in their lanes; twice "
+        "`engine.max_num_seqs` when absent.",
     )
     resume_share: float = Field(
         default=0.7, gt=0, le=1, description="Intake resumes below this share of the budget."
     )
-    max_poll_records: int = Field(default=1_000, ge=1)
+    max_poll_records: int = Field(
+        default=1_000, ge=1, description="Records taken from the fetched ones in one turn."
+    )
 
 
 class DeliverySettings(BaseModel):
@@ -83,7 +151,11 @@ class DeliverySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    commit_interval_s: float = Field(default=0.5, gt=0)
+    commit_interval_s: float = Field(
+        default=0.5,
+        gt=0,
+        description="Between two commits; what lies between is judged twice after a crash.",
+    )
     drain_timeout_s: float = Field(
         default=30, gt=0, description="SIGTERM: finish what is in flight within this time."
     )
@@ -91,9 +163,8 @@ class DeliverySettings(BaseModel):
         default=10, ge=0, description="Rebalance: finish what is in flight within this time."
     )
     max_record_bytes: int = Field(
-        default=900_000, ge=10_000, description="Outputs are cut to stay below it."
-    )
-    publish_attempts: int = Field(default=5, ge=1)
-    order_hold_limit: int = Field(
-        default=10_000, ge=1, description="Interventions held back for an earlier one of their key."
+        default=900_000,
+        ge=50_000,
+        le=1_000_000,
+        description="Outputs are cut to stay below it; Kafka's own limit is 1,048,588.",
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum, auto
 from time import monotonic
 
 import structlog
@@ -13,7 +14,18 @@ from afterguard.stream.ports import Consumer, Partition
 _log = structlog.get_logger(__name__)
 
 _FAILURES = 20
+_REFUSED_S = 60.0
 _LOOK_S = 0.02
+_LAST_COMMIT_S = 5.0
+
+
+class Commit(Enum):
+    """What became of a commit."""
+
+    NOTHING_TO_DO = auto()
+    COUNTED = auto()
+    REFUSED = auto()
+    UNANSWERED = auto()
 
 
 class Settle:
@@ -41,27 +53,30 @@ class Settle:
         self._clock, self._sleep = clock, sleep
         self._one_at_a_time = asyncio.Lock()
         self._failures = 0
+        self._refused_since: float | None = None
 
     async def run(self) -> None:
         """Commit on the timer until cancelled; the last events of a lull are not forgotten.
 
         Raises:
-            StreamUnavailable: The broker answered none of many commits in a row.
+            StreamUnavailable: As `commit`.
         """
         while True:
             await self._sleep(self._interval_s)
             await self.commit()
 
-    async def commit(self) -> None:
+    async def commit(self) -> Commit:
         """Commit whatever has moved.
 
         Raises:
-            StreamUnavailable: The broker answered none of many commits in a row.
+            StreamUnavailable: The broker answered none of many commits in a row, or has refused
+                all of them for a minute.
         """
         async with self._one_at_a_time:
             positions = self._assignments.uncommitted()
             if not positions:
-                return
+                self._refused_since = None
+                return Commit.NOTHING_TO_DO
             try:
                 counted = await self._consumer.commit(positions)
             except StreamUnavailable as error:
@@ -72,24 +87,49 @@ class Settle:
                         f"{self._failures} commits in a row failed; kafka.bootstrap_servers may "
                         "be gone"
                     ) from error
-                return
+                return Commit.UNANSWERED
             self._failures = 0
             if counted:
+                self._refused_since = None
                 self._assignments.mark_committed(positions)
-            else:
-                _log.warning("the group has moved on; this commit does not count")
+                return Commit.COUNTED
+            self._refused()
+            return Commit.REFUSED
+
+    def _refused(self) -> None:
+        # A rebalance takes the partitions away within seconds. When it does not, this member is
+        # stuck outside its group and only a fresh start mends that.
+        now = self._clock()
+        if self._refused_since is None:
+            self._refused_since = now
+        _log.warning("the group has moved on; this commit does not count")
+        if now - self._refused_since >= _REFUSED_S:
+            raise StreamUnavailable(
+                f"the group has refused every commit for {_REFUSED_S:g} s and takes no partition "
+                "away; this member is stuck outside it"
+            )
 
     async def finish(self, partitions: Sequence[Partition] | None, deadline: float) -> int:
         """Wait for what is in flight, then commit.
 
         Args:
             partitions: Of these; of all when None.
-            deadline: Monotonic seconds; what is in flight then is left behind.
+            deadline: Monotonic seconds; what is in flight then is left behind. The commit may
+                take a few seconds more.
 
         Returns:
             Events left behind; another owner will read them again.
         """
         while self._assignments.in_flight(partitions) and self._clock() < deadline:
             await self._sleep(_LOOK_S)
-        await self.commit()
+        while await self._last_commit(deadline) is Commit.UNANSWERED and self._clock() < deadline:
+            await self._sleep(_LOOK_S)
         return self._assignments.in_flight(partitions)
+
+    async def _last_commit(self, deadline: float) -> Commit:
+        try:
+            async with asyncio.timeout(max(_LAST_COMMIT_S, deadline - self._clock())):
+                return await self.commit()
+        except TimeoutError:
+            _log.warning("the last commit did not end in time; its events will be judged again")
+            return Commit.UNANSWERED

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -13,6 +13,13 @@ from afterguard.delivery.retry import RetrySchedule
 from afterguard.stream.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
+
+_STOP_S = 10.0
+
+
+class _Stoppable(Protocol):
+    async def stop(self) -> None: ...
+
 
 Client = TypeVar("Client")
 
@@ -50,3 +57,19 @@ async def until_it_answers(
                 seconds_left=round(left, 1),
             )
             await asyncio.sleep(wait)
+
+
+async def put_away(client: _Stoppable, what: str) -> None:
+    """Stop a client of aiokafka in bounded time: with every broker gone its own `stop` may wait.
+
+    Args:
+        client: Consumer or producer, started or half started.
+        what: For the log.
+    """
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await client.stop()
+    except (TimeoutError, KafkaError, OSError) as error:
+        _log.warning(
+            "a Kafka client did not stop as it should", client=what, error=type(error).__name__
+        )

@@ -16,15 +16,15 @@ from aiokafka.errors import (
 )
 
 from afterguard.contracts.coordinates import Coordinates
-from afterguard.contracts.errors import StreamUnavailable
+from afterguard.contracts.errors import StreamUnavailable, TopicMissing
 from afterguard.contracts.records import InputRecord
-from afterguard.stream.kafka.connection import until_it_answers
+from afterguard.stream.kafka.admin import missing_topics
+from afterguard.stream.kafka.connection import put_away, until_it_answers
 from afterguard.stream.ports import AssignmentListener, Partition
 from afterguard.stream.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
 
-_STOP_S = 10.0
 _GROUP_MOVED_ON = (
     CommitFailedError,
     IllegalGenerationError,
@@ -49,6 +49,11 @@ class KafkaConsumer:
     async def start(self, listener: AssignmentListener) -> None:
         """See `stream.ports.Consumer.start`."""
         settings = self._settings
+        # Asked first, of all topics: to join by the name of a missing topic may create it.
+        if await missing_topics(settings, [self._topic]):
+            raise TopicMissing(
+                f"topic {self._topic!r} does not exist; `afterguard topics create` makes it"
+            )
 
         async def connect() -> AIOKafkaConsumer:
             consumer = AIOKafkaConsumer(
@@ -69,14 +74,17 @@ class KafkaConsumer:
                 max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
             )
             consumer.subscribe([self._topic], listener=_Listener(self, listener))
+            # The first assignment comes while this waits, and its listener may pause us.
+            self._consumer = consumer
             try:
                 await consumer.start()
             except BaseException:
-                await consumer.stop()
+                self._consumer = None
+                await put_away(consumer, "consumer")
                 raise
             return consumer
 
-        self._consumer = await until_it_answers(connect, settings)
+        await until_it_answers(connect, settings)
 
     async def take(self, max_records: int, timeout_s: float) -> Sequence[InputRecord]:
         """See `stream.ports.Consumer.take`."""
@@ -91,6 +99,13 @@ class KafkaConsumer:
                 return ()
             raise StreamUnavailable(
                 f"reading topic {self._topic!r} failed: {type(error).__name__}"
+            ) from error
+        except UnicodeDecodeError as error:
+            # aiokafka decodes header names itself and gives no access to the record's bytes, so
+            # it can be neither judged nor kept as a dead letter, and is never skipped in silence.
+            raise StreamUnavailable(
+                f"topic {self._topic!r} holds a record with a header name that is not UTF-8, "
+                f"against the protocol; partition/offset is at or after {self._positions()}"
             ) from error
         taken: list[InputRecord] = []
         for partition, records in batches.items():
@@ -142,13 +157,12 @@ class KafkaConsumer:
     async def stop(self) -> None:
         """See `stream.ports.Consumer.stop`."""
         consumer, self._consumer = self._consumer, None
-        if consumer is None:
-            return
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await consumer.stop()
-        except (TimeoutError, KafkaError) as error:
-            _log.warning("leaving the group took too long", error=type(error).__name__)
+        if consumer is not None:
+            await put_away(consumer, "consumer")
+
+    def _positions(self) -> str:
+        known = (f"{it.partition}/{offset}" for it, offset in sorted(self._next.items()))
+        return ", ".join(known) or "the committed offset"
 
     def forget(self) -> None:
         """Drop positions of an assignment that is over."""
@@ -166,7 +180,8 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer, self._listener = consumer, listener
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        await self._listener.revoked(_ours(revoked))
+        if revoked:  # the first join takes nothing away
+            await self._listener.revoked(_ours(revoked))
         self._consumer.forget()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:

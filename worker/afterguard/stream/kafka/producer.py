@@ -2,18 +2,14 @@
 
 import asyncio
 
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from afterguard.contracts.errors import StreamUnavailable
 from afterguard.contracts.records import OutputRecord
-from afterguard.stream.kafka.connection import until_it_answers
+from afterguard.stream.kafka.connection import put_away, until_it_answers
 from afterguard.stream.settings import KafkaSettings
 
-_log = structlog.get_logger(__name__)
-
-_STOP_S = 10.0
 _BATCH_BYTES = 256 * 1024
 _REQUEST_BYTES = 1024 * 1024
 
@@ -44,7 +40,7 @@ class KafkaProducer:
             try:
                 await producer.start()
             except BaseException:
-                await producer.stop()
+                await put_away(producer, "producer")
                 raise
             return producer
 
@@ -73,13 +69,8 @@ class KafkaProducer:
     async def stop(self) -> None:
         """See `stream.ports.Producer.stop`."""
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await producer.stop()
-        except (TimeoutError, KafkaError) as error:
-            _log.warning("the producer did not end in time", error=type(error).__name__)
+        if producer is not None:
+            await put_away(producer, "producer")
 
     @property
     def _started(self) -> AIOKafkaProducer:

@@ -1,0 +1,141 @@
+"""A topic read through from its beginning: for those who count and compare, never for the worker.
+
+Joins no group and commits nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.errors import StreamUnavailable, TopicMissing
+from afterguard.contracts.records import InputRecord
+from afterguard.stream.kafka.admin import topic_states
+from afterguard.stream.kafka.connection import put_away, until_it_answers
+from afterguard.stream.ports import Partition
+from afterguard.stream.settings import KafkaSettings
+
+# Large fetches: some brokers report the aborted transactions of small ones wrongly.
+_FETCH_BYTES: Final = 64 * 2**20
+_PARTITION_BYTES: Final = 16 * 2**20
+_POLL_MS: Final = 500
+
+
+async def read_topic(kafka: KafkaSettings, topic: str) -> list[InputRecord]:
+    """Every committed record of a topic; see `scan_topic`."""
+    found: list[InputRecord] = []
+    await scan_topic(kafka, topic, found.append)
+    return found
+
+
+async def scan_topic(
+    kafka: KafkaSettings,
+    topic: str,
+    take: Callable[[InputRecord], None],
+    progress: Callable[[int, int], None] = lambda _read, _of: None,
+) -> None:
+    """Hand over every committed record of a topic, from its first to the end as it stands now.
+
+    Args:
+        kafka: Where the broker is.
+        topic: Its name.
+        take: Gets each record, in offset order within its partition.
+        progress: Told after each fetch how many offsets are read, and of how many.
+
+    Raises:
+        TopicMissing: There is no such topic.
+        StreamUnavailable: The broker does not answer, or gives nothing more before the end.
+    """
+    partitions = await _partitions(kafka, topic)
+    consumer = await _connected(kafka, None)
+    try:
+        consumer.assign(partitions)
+        first = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        for partition, offset in first.items():
+            consumer.seek(partition, offset)
+        whole = sum(ends.values()) - sum(first.values())
+        read, moved_at = 0, monotonic()
+        while read < whole:
+            for partition, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
+                for it in records:
+                    if it.offset < ends[partition]:
+                        where = Coordinates(topic, partition.partition, it.offset)
+                        take(InputRecord(where, it.key, it.value, it.headers, it.timestamp))
+            # Positions, and not records: transactions leave offsets that hold none.
+            now_read = await _read(consumer, first, ends)
+            if now_read > read:
+                read, moved_at = now_read, monotonic()
+                progress(read, whole)
+            elif monotonic() - moved_at > kafka.request_timeout_ms / 1000:
+                raise StreamUnavailable(f"topic {topic!r}: nothing comes after {read} of {whole}")
+    except (KafkaError, UnicodeDecodeError) as error:  # the latter for names of headers
+        raise StreamUnavailable(
+            f"reading topic {topic!r} failed: {type(error).__name__}"
+        ) from error
+    finally:
+        await put_away(consumer, "reader")
+
+
+async def committed_offsets(kafka: KafkaSettings, topic: str) -> dict[Partition, int]:
+    """The next offset that `kafka.group_id` would read of each partition; 0 before any commit.
+
+    Raises:
+        TopicMissing: There is no such topic.
+        StreamUnavailable: The broker does not answer.
+    """
+    partitions = await _partitions(kafka, topic)
+    consumer = await _connected(kafka, kafka.group_id)
+    try:
+        return {
+            Partition(topic, it.partition): await consumer.committed(it) or 0 for it in partitions
+        }
+    except KafkaError as error:
+        raise StreamUnavailable(
+            f"the offsets of group {kafka.group_id!r} cannot be read: {type(error).__name__}"
+        ) from error
+    finally:
+        await put_away(consumer, "reader")
+
+
+async def _partitions(kafka: KafkaSettings, topic: str) -> list[TopicPartition]:
+    state = (await topic_states(kafka, [topic])).get(topic)
+    if state is None:
+        raise TopicMissing(f"topic {topic!r} does not exist; `afterguard topics create` makes it")
+    return [TopicPartition(topic, number) for number in range(state.partitions)]
+
+
+async def _read(
+    consumer: AIOKafkaConsumer,
+    first: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+) -> int:
+    positions = {it: await consumer.position(it) for it in first}
+    return sum(min(positions[it], ends[it]) - first[it] for it in first)
+
+
+async def _connected(kafka: KafkaSettings, group_id: str | None) -> AIOKafkaConsumer:
+    async def connect() -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=kafka.bootstrap_servers,
+            client_id=f"{kafka.client_id}-reader",
+            group_id=group_id,
+            enable_auto_commit=False,
+            # Records that are deleted under the reader are an error, and no reason to skip others.
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            request_timeout_ms=kafka.request_timeout_ms,
+            fetch_max_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=_PARTITION_BYTES,
+        )
+        try:
+            await consumer.start()
+        except BaseException:
+            await put_away(consumer, "reader")
+            raise
+        return consumer
+
+    return await until_it_answers(connect, kafka)
