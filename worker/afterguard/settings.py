@@ -14,7 +14,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from afterguard.contracts.errors import SettingsError
-from afterguard.contracts.words import Effort
 from afterguard.engine.settings import EngineSettings
 from afterguard.flow.settings import DecideSettings, JudgingSettings
 from afterguard.health.settings import HttpSettings
@@ -121,9 +120,7 @@ def contradictions(settings: Settings) -> list[str]:
         )
     if engine.kind != "openai" and engine.base_url:
         found.append(f"engine.base_url: has no meaning when engine.kind is {engine.kind}")
-    if missing := [effort.value for effort in Effort if effort not in engine.reasoning_max_tokens]:
-        found.append(f"engine.reasoning_max_tokens: lacks {', '.join(missing)}")
-    longest = engine.max_content_tokens + max(engine.reasoning_max_tokens.values(), default=0)
+    longest = engine.max_content_tokens + max(engine.reasoning_max_tokens.values())
     if longest >= engine.max_model_len:
         found.append(
             f"engine.max_content_tokens plus the largest engine.reasoning_max_tokens ({longest}) "
