@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings as hypothesis_settings
 
 from afterguard.contracts.errors import AfterguardError
 from afterguard.embedded.broker import EmbeddedBroker
@@ -19,6 +20,10 @@ from afterguard.embedded.process import EmbeddedProcess
 from afterguard.embedded.valkey import EmbeddedValkey
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
+
+# How long an example takes is a matter of the machine and its neighbours.
+hypothesis_settings.register_profile("afterguard", deadline=None)
+hypothesis_settings.load_profile("afterguard")
 
 OWN_BROKER = "AFTERGUARD_TEST_BOOTSTRAP"
 OWN_REDIS = "AFTERGUARD_TEST_REDIS_URL"
