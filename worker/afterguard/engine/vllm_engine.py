@@ -6,6 +6,7 @@ does without it.
 
 import asyncio
 import multiprocessing
+import threading
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from importlib import import_module
@@ -80,7 +81,7 @@ class VllmJudge:
         self._running: _Running | None = None
         self._plans = PerPolicy()
         self._in_flight: set[str] = set()
-        self._stopping = False
+        self._given_up = threading.Event()
         self._others: frozenset[int | None] = frozenset()
 
     async def start(self) -> None:
@@ -92,7 +93,8 @@ class VllmJudge:
         """
         if self._running is not None:
             return
-        self._stopping, self._plans = False, PerPolicy()
+        self._plans = PerPolicy()
+        self._given_up.clear()
         self._others = frozenset(child.pid for child in multiprocessing.active_children())
         began = monotonic()
         limit = self._settings.start_timeout_s
@@ -118,7 +120,7 @@ class VllmJudge:
                 f"vLLM is installed and cannot be imported ({error}): its version must be one "
                 "that afterguard[gpu] or afterguard[cpu] asks for"
             ) from error
-        if self._stopping:
+        if self._given_up.is_set():
             raise EngineUnavailable("the start was given up")
         self._progress(f"starting the engine with {self._settings.model}")
         engine = surface.start_engine(self._settings)
@@ -129,7 +131,7 @@ class VllmJudge:
         except BaseException:
             engine.shutdown(timeout=self._settings.stop_timeout_s)
             raise
-        if self._stopping:
+        if self._given_up.is_set():
             # Nobody waits any more: a stop, or a timeout, came before the engine was there.
             engine.shutdown(timeout=self._settings.stop_timeout_s)
         return _Running(surface, engine, chosen, engine.model_config.max_model_len)
@@ -248,7 +250,7 @@ class VllmJudge:
 
     async def stop(self) -> None:
         """Abort what is in flight and end vLLM's processes; those left after that are killed."""
-        self._stopping = True
+        self._given_up.set()
         running, self._running = self._running, None
         self._metrics.hide()
         limit = self._settings.stop_timeout_s

@@ -8,9 +8,10 @@ from typing import Any, Final
 from afterguard.contracts.errors import EngineUnavailable, RequestRefused
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
-from afterguard.engine.answer import grammar, parse
+from afterguard.engine.answer import grammar
 from afterguard.engine.formats.chat_format import Parts, PerPolicy, encodable, structural_tag
 from afterguard.engine.formats.defuse import defused
+from afterguard.engine.formats.free_text import parts_of
 from afterguard.engine.prompt import instructions
 
 # Stands for the content while the template is rendered; no template or policy holds it.
@@ -87,13 +88,7 @@ class ChatTemplate:
 
     def parse(self, output_ids: Sequence[int]) -> Parts:
         """All before the answer is reasoning."""
-        text = self.decode(output_ids)
-        thought, closed, rest = text.rpartition(_THINKING[1])
-        found = parse(rest)
-        if found is None:
-            return Parts(thought.strip(), rest.strip())
-        reasoning = (thought + closed + rest[: found.start]).strip()
-        return Parts(reasoning, rest[found.start :].strip())
+        return parts_of(self.decode(output_ids))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of some tokens, without special tokens."""

@@ -1,0 +1,246 @@
+"""The engine `openai`: the model runs on a server that speaks OpenAI's chat completions.
+
+The server applies the chat template, so what looks like a control token in a content is broken
+before it is sent. It has the tokenizer too: whether a content is too long is estimated here.
+
+How the answer is held to its shape, when `engine.structured` is on: by vLLM's structural tags
+(reasoning, capped, then the answer) where the server applies them; for harmony models, and where
+it does not, by a JSON Schema, which lets only models with a reasoning parser on the server reason
+before they answer; else not at all, and the parser alone decides.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import openai
+import structlog
+
+from afterguard.contracts.errors import (
+    EngineBusy,
+    EngineError,
+    EngineFault,
+    EngineUnavailable,
+    RequestRefused,
+)
+from afterguard.engine.answer import parse
+from afterguard.engine.formats.chat_format import encodable
+from afterguard.engine.formats.defuse import defused
+from afterguard.engine.formats.free_text import parts_of
+from afterguard.engine.formats.pick import speaks_harmony
+from afterguard.engine.openai_request import PROBE_WORD, Feature, Requests, feature_probe
+from afterguard.engine.score import verdict_position, violation_score
+from afterguard.engine.settings import EngineSettings
+from afterguard.engine.tokens import estimate_tokens
+from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
+
+_log = structlog.get_logger(__name__)
+
+_LABELS: Final = ("0", "1")
+_PROBE: Final[dict[str, Any]] = {
+    "messages": [{"role": "user", "content": "Say hello."}],
+    "max_tokens": 1,
+}
+_BUSY: Final = frozenset({429, 503})
+_REFUSED: Final = frozenset({400, 413, 422})
+_TOO_LONG: Final = frozenset({"context_length_exceeded", "input_tokens"})
+
+
+class OpenAIJudge:
+    """Judges with a model on a server.
+
+    Args:
+        settings: The `engine` section.
+        progress: Told what happens during the start.
+    """
+
+    engine = "openai"
+
+    def __init__(self, settings: EngineSettings, progress: Callable[[str], None]) -> None:
+        self.model = settings.model_name or settings.model
+        self._settings, self._progress = settings, progress
+        self._client: openai.AsyncOpenAI | None = None
+        self._requests = Requests(settings, frozenset())
+
+    async def start(self) -> None:
+        """See that the server, the key and the model work, and what the server understands.
+
+        Raises:
+            EngineUnavailable: One of them does not; names the setting.
+        """
+        if self._client is not None:
+            return
+        settings = self._settings
+        self._progress(f"asking {settings.base_url} for {settings.model}")
+        key = settings.api_key
+        client = openai.AsyncOpenAI(
+            base_url=settings.base_url,
+            # The package insists on a key; servers without one do not look at it.
+            api_key=key.get_secret_value() if key else "none",
+            timeout=settings.request_timeout_s,
+            # The flow retries: it knows the deadline.
+            max_retries=0,
+        )
+        try:
+            features = await self._examine(client)
+        except BaseException:
+            await client.close()
+            raise
+        self._client, self._requests = client, Requests(settings, features)
+        self._progress(f"ready; the server takes {', '.join(sorted(features)) or 'no extras'}")
+
+    async def _examine(self, client: openai.AsyncOpenAI) -> frozenset[Feature]:
+        try:
+            await client.chat.completions.create(model=self._settings.model, **_PROBE)
+        except openai.OpenAIError as error:
+            raise EngineUnavailable(self._remedy(error)) from None
+        features = {
+            feature
+            for feature in (Feature.LOGPROBS, Feature.PRIORITY, Feature.EFFORT)
+            if await self._takes(client, feature)
+        }
+        if self._settings.structured:
+            holders = [Feature.STRUCTURAL_TAG, Feature.JSON_SCHEMA]
+            if speaks_harmony(self._settings):
+                holders.remove(Feature.STRUCTURAL_TAG)
+            for holder in holders:
+                if await self._takes(client, holder):
+                    features.add(holder)
+                    break
+            else:
+                _log.warning("the server takes no grammar: the answer's shape is not enforced")
+        return frozenset(features)
+
+    async def _takes(self, client: openai.AsyncOpenAI, feature: Feature) -> bool:
+        try:
+            response = await client.chat.completions.create(
+                model=self._settings.model, **(_PROBE | feature_probe(feature))
+            )
+        except openai.APIStatusError as error:
+            if error.status_code in _REFUSED:
+                return False
+            raise EngineUnavailable(self._remedy(error)) from None
+        except openai.OpenAIError as error:
+            raise EngineUnavailable(self._remedy(error)) from None
+        if feature is Feature.STRUCTURAL_TAG:
+            return bool(response.choices) and response.choices[0].message.content == PROBE_WORD
+        return True
+
+    def _remedy(self, error: openai.OpenAIError) -> str:
+        where = f"the server at {self._settings.base_url}"
+        match getattr(error, "status_code", None):
+            case None:
+                return f"{where} does not answer ({type(error).__name__}): check engine.base_url"
+            case 401 | 403 as status:
+                return f"{where} refuses us ({status}): check engine.api_key"
+            case 404:
+                return (
+                    f"{where} knows no model {self._settings.model!r} (404): check engine.model, "
+                    "and that engine.base_url ends as the server wants it, such as /v1"
+                )
+            case status:
+                return f"{where} answers with status {status}; its own log has the cause"
+
+    async def judge(self, request: JudgeRequest) -> Judgement:
+        """One request to the server.
+
+        Raises:
+            EngineBusy, EngineFault, RequestRefused: As `Judge` has them.
+            EngineUnavailable: It was not started, or key or model are no longer accepted.
+        """
+        client = self._client
+        if client is None:
+            raise EngineUnavailable("the engine does not run")
+        if estimate_tokens(request.content) > self._settings.max_content_tokens:
+            return Judgement(JudgementStatus.CONTENT_TOO_LONG)
+        asked = self._requests.request(
+            request.policy, request.effort, defused(encodable(request.content)), request.priority
+        )
+        try:
+            response = await client.chat.completions.create(
+                **asked, extra_headers=dict(request.trace_headers or {})
+            )
+        except openai.APIStatusError as error:
+            if error.status_code in _REFUSED and not _TOO_LONG.isdisjoint(
+                {error.code, error.param}
+            ):
+                return Judgement(JudgementStatus.CONTENT_TOO_LONG)
+            raise self._as_ours(error) from None
+        except (openai.OpenAIError, ValueError) as error:
+            raise EngineFault(f"no answer from the server ({type(error).__name__})") from None
+        return _judgement(response)
+
+    def _as_ours(self, error: openai.APIStatusError) -> EngineError:
+        """By status; the server's text is not repeated, it may quote the content."""
+        status = error.status_code
+        if status in _BUSY:
+            return EngineBusy(f"the server is busy ({status})")
+        if status in {401, 403, 404}:
+            return EngineUnavailable(self._remedy(error))
+        if status in {408, 409} or status >= 500:
+            return EngineFault(f"the server failed at this request ({status})")
+        return RequestRefused(f"the server refused the request ({status})")
+
+    async def healthy(self) -> bool:
+        """Whether the server lists its models within `engine.probe_timeout_s`."""
+        if self._client is None:
+            return False
+        try:
+            await self._client.models.list(timeout=self._settings.probe_timeout_s)
+        except (openai.OpenAIError, ValueError) as error:
+            _log.warning("the server does not answer its probe", error=type(error).__name__)
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Close the connections; the server aborts what was asked over them."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+
+def _judgement(response: Any) -> Judgement:  # noqa: ANN401 (servers leave out what they like)
+    if not response.choices:
+        raise EngineFault("the server sent no choice")
+    choice = response.choices[0]
+    message = choice.message
+    written = parts_of(message.content or "")
+    # The field's name differs between servers and versions.
+    thought = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
+    usage = response.usage
+    details = getattr(usage, "prompt_tokens_details", None)
+    told = Judgement(
+        JudgementStatus.UNPARSEABLE,
+        rationale="\n".join(text for text in (thought, written.reasoning) if text),
+        answer=written.answer,
+        prompt_tokens=usage.prompt_tokens if usage else 0,
+        cached_prompt_tokens=(details.cached_tokens or 0) if details else 0,
+        output_tokens=usage.completion_tokens if usage else 0,
+    )
+    match choice.finish_reason:
+        case "length":
+            return told._replace(status=JudgementStatus.REASONING_CUT)
+        case "content_filter":
+            raise RequestRefused("a filter of the server's withheld the answer")
+        case "stop":
+            found = parse(written.answer)
+        case reason:
+            raise EngineFault(f"the server ended the request early ({reason})")
+    if found is None:
+        return told
+    violation = found.answer.violation
+    return told._replace(
+        status=JudgementStatus.ANSWERED,
+        violation=violation,
+        rule_ids=found.answer.rule_ids,
+        score=_score(choice.logprobs, violation=violation),
+    )
+
+
+def _score(logprobs: Any, *, violation: bool) -> float | None:  # noqa: ANN401
+    tokens = (logprobs.content if logprobs else None) or []
+    texts = [it.token for it in tokens]
+    position = verdict_position(texts, _LABELS, "".join)
+    if position is None or texts[position] != _LABELS[violation]:
+        return None
+    seen = {it.token: it.logprob for it in (*tokens[position].top_logprobs, tokens[position])}
+    return violation_score(seen, _LABELS, label=violation)
