@@ -114,6 +114,17 @@ async def test_a_process_that_is_deaf_to_sigterm_is_killed() -> None:
     assert not _runs(pid)
 
 
+async def test_a_stop_that_is_cancelled_still_ends_the_process() -> None:
+    async with _Server("deaf") as server:
+        pid = server.pid
+        stop = asyncio.ensure_future(server.stop())
+        await asyncio.sleep(0)
+        stop.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stop
+        assert not _runs(pid)
+
+
 @pytest.mark.kills
 async def test_it_dies_with_a_parent_that_was_killed() -> None:
     parent = await asyncio.to_thread(
