@@ -1,7 +1,5 @@
 """Overhead: the whole worker with the null engine against a bare loop, interleaved in one run."""
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,6 +9,7 @@ from uuid import uuid4
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
+from benchmarks.child import figure
 from benchmarks.load import fill
 
 _POLICY = """---
@@ -58,55 +57,39 @@ class Overhead:
         return self.worker / self.bare
 
 
-async def measure(events: int, rounds: int) -> Overhead:
-    """Bare, worker, bare, worker, ... each in a fresh process and a fresh group."""
+async def measure(events: int, rounds: int, *, profile: Path | None = None) -> Overhead:
+    """Bare, worker, bare, worker, ... each in a fresh process and a fresh group.
+
+    Args:
+        events: In one round.
+        rounds: How often.
+        profile: Where py-spy's raw stacks of one more worker go; None for no profile.
+    """
     bare: list[float] = []
     worker: list[float] = []
     with TemporaryDirectory(prefix="afterguard-bench-") as folder:
         Path(folder, "bench.md").write_text(_POLICY, encoding="utf-8")
         async with EmbeddedBroker() as broker:
-            kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
-            topics = TopicSettings()
+            servers, topics = broker.bootstrap_servers, TopicSettings()
+            kafka = KafkaSettings(bootstrap_servers=servers)
             await create_topics(kafka, plan_topics(topics, partitions=1, replication=1))
-            await fill(broker.bootstrap_servers, topics.events, events)
+            await fill(servers, topics.events, events)
+
+            def worker_arguments() -> list[str]:
+                names = topics.events, topics.audit, topics.interventions, topics.dead_letters
+                return [servers, *names, f"worker-{uuid4()}", str(events), folder]
+
             for number in range(rounds):
+                group = f"bare-{uuid4()}"
                 bare.append(
-                    _run(
-                        "bare",
-                        broker.bootstrap_servers,
-                        topics.events,
-                        topics.audit,
-                        f"bare-{uuid4()}",
-                        str(events),
-                    )
+                    await figure("bare", servers, topics.events, topics.audit, group, str(events))
                 )
-                worker.append(
-                    _run(
-                        "worker",
-                        broker.bootstrap_servers,
-                        topics.events,
-                        topics.audit,
-                        topics.interventions,
-                        topics.dead_letters,
-                        f"worker-{uuid4()}",
-                        str(events),
-                        folder,
-                    )
-                )
+                worker.append(await figure("worker", *worker_arguments()))
                 print(
                     f"round {number + 1}: bare {bare[-1]:,.0f}/s, worker {worker[-1]:,.0f}/s, "
                     f"ratio {worker[-1] / bare[-1]:.2f}",
                     flush=True,
                 )
+            if profile is not None:
+                await figure("worker", *worker_arguments(), profile=profile)
     return Overhead(median(bare), median(worker))
-
-
-def _run(module: str, *arguments: str) -> float:
-    done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{module}", *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=600,
-    )
-    return float(done.stdout.split()[-1])

@@ -56,6 +56,8 @@ def show(result: Tally, console: Console) -> None:
         "dead letters": result.dead_letters,
         "lost": result.lost,
         "duplicates": result.duplicates,
+        **({"given back unfinished": result.left} if result.left else {}),
+        **({"unreadable outputs": result.unreadable} if result.unreadable else {}),
         "verdicts per second": f"{result.verdicts_per_s:.1f}",
         "time to intervention p50 / p95 / p99": " / ".join(
             "-" if (ms := delays.get(name)) is None else f"{ms / 1000:.1f} s"
