@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
+from tests.group_coordinator import GroupCoordinator
 from hypothesis import settings as hypothesis_settings
 
 from afterguard.contracts.errors import AfterguardError
@@ -76,6 +77,16 @@ def kafka() -> Iterator[Broker]:
     for service in _served(EmbeddedBroker, "the embedded broker"):
         assert isinstance(service, EmbeddedBroker)
         yield Broker(service.bootstrap_servers)
+
+
+@pytest.fixture
+async def group_kafka(kafka: Broker) -> AsyncIterator[Broker]:
+    """The broker for tests whose group members come and go; see `tests.group_coordinator`."""
+    if os.environ.get(OWN_BROKER):
+        yield kafka
+        return
+    async with GroupCoordinator(int(kafka.bootstrap_servers.rpartition(":")[2])) as coordinator:
+        yield Broker(coordinator.bootstrap_servers)
 
 
 @pytest.fixture(scope="session")
