@@ -17,9 +17,10 @@ configure_logs(LogSettings())
 structlog.get_logger("ours").info("judged", partition=3, offset=9, content="SAID", api_key="KEY")
 logging.getLogger("vllm.engine").warning("started at %s", "redis://u:PASS@h")
 try:
-    1 / 0
-except ZeroDivisionError:
+    raise ConnectionError("redis://u:P@SS@h is away")
+except ConnectionError:
     structlog.get_logger("ours").exception("broken")
+    logging.getLogger("theirs").exception("broken too")
 """
 
 
@@ -32,17 +33,17 @@ def _lines() -> list[dict[str, object]]:
 
 
 def test_every_line_is_json_whoever_wrote_it() -> None:
-    ours, theirs, broken = _lines()
+    ours, theirs, *broken = _lines()
     assert (ours["event"], ours["partition"], ours["level"]) == ("judged", 3, "info")
     assert (theirs["logger"], theirs["level"]) == ("vllm.engine", "warning")
-    assert "ZeroDivisionError" in str(broken["exception"])
+    assert ["ConnectionError" in str(it["exception"]) for it in broken] == [True, True]
     assert str(ours["timestamp"]).endswith("Z")
 
 
 def test_texts_and_secrets_are_hidden() -> None:
     written = str(_lines())
-    assert "SAID" not in written
-    assert "KEY" not in written
+    for hidden in ("SAID", "KEY", "PASS", "P@SS", "SS@"):
+        assert hidden not in written
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,21 @@ def test_a_field_is_hidden_by_its_name(name: str) -> None:
 def test_credentials_in_an_address_are_hidden() -> None:
     told = redact(None, "info", {"url": "redis://user:secret@host:6379"})
     assert told["url"] == "redis://[redacted]@host:6379"
+
+
+@pytest.mark.parametrize("password", ["secret", "se@cret", "se:cret", "@"])
+def test_a_password_in_an_address_is_hidden_whatever_is_in_it(password: str) -> None:
+    told = redact(None, "info", {"detail": f"cannot reach redis://user:{password}@host/0"})
+    assert told["detail"] == "cannot reach redis://[redacted]@host/0"
+
+
+def test_what_lies_deeper_is_hidden_too() -> None:
+    told = redact(
+        None, "info", {"engine": {"api_key": "x", "args": [{"content": "x"}, SecretStr("x")]}}
+    )
+    assert told == {
+        "engine": {"api_key": "[redacted]", "args": [{"content": "[redacted]"}, "[redacted]"]}
+    }
 
 
 def test_a_secret_value_is_hidden_under_any_name() -> None:

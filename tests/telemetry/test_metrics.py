@@ -1,10 +1,12 @@
 """Metrics are one typed list, and everything else follows it."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from afterguard.contracts.words import Outcome
+from afterguard.contracts.errors import RejectReason
+from afterguard.contracts.words import Action, Lane, Outcome
 from afterguard.telemetry.metric_docs import page
 from afterguard.telemetry.metric_list import METRICS, Metric
 from afterguard.telemetry.metrics import Metrics
@@ -47,3 +49,48 @@ def test_partitions_that_went_are_no_longer_shown() -> None:
     metrics.forget_partitions()
     labels = {"topic": "t", "partition": "0"}
     assert metrics.registry.get_sample_value("afterguard_lag_records", labels) is None
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_of_the_list_is_made_with_its_labels(metric: Metric) -> None:
+    collectors = Metrics().registry._names_to_collectors
+    made = collectors[f"afterguard_{metric.name}"]
+    assert made._type == metric.kind  # type: ignore[attr-defined]
+    assert made._labelnames == metric.labels  # type: ignore[attr-defined]
+
+
+def test_nothing_is_counted_that_is_not_on_the_list() -> None:
+    families = {family.name for family in Metrics().registry.collect()}
+    assert families == {f"afterguard_{metric.name.removesuffix('_total')}" for metric in METRICS}
+
+
+@pytest.mark.parametrize("name", [name for name in vars(Metrics()) if not name.startswith("_")])
+def test_every_metric_is_fed_by_somebody(name: str) -> None:
+    sources = [
+        file.read_text(encoding="utf-8")
+        for file in (ROOT / "worker").rglob("*.py")
+        if file.name != "metrics.py"
+    ]
+    assert any(re.search(rf"metrics\.{name}\b", source) for source in sources)
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "words"),
+    [
+        ("events_rejected_total", "reason", {it.value for it in RejectReason}),
+        ("interventions_total", "action", {it.value for it in Action}),
+        ("queue_seconds_count", "lane", {it.value for it in Lane}),
+        ("cache_requests_total", "result", {"hit", "miss", "away"}),
+        ("judge_faults_total", "result", {"busy", "fault", "refused", "unforeseen"}),
+    ],
+)
+def test_a_closed_set_of_labels_is_shown_from_the_start(
+    metric: str, label: str, words: set[str]
+) -> None:
+    shown = {
+        sample.labels[label]
+        for family in Metrics().registry.collect()
+        for sample in family.samples
+        if sample.name == f"afterguard_{metric}"
+    }
+    assert shown == words

@@ -22,6 +22,8 @@ _SHARED: "list[Processor]" = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    # A trace is a text like any other, so it is made before texts are looked through.
+    structlog.processors.format_exc_info,
     redact,
 ]
 
@@ -54,7 +56,6 @@ def line_formatter(form: LogFormat) -> logging.Formatter:
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
             last,
         ],
     )

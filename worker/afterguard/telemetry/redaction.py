@@ -1,7 +1,7 @@
 """Redaction: what people said, and what opens doors, does not reach the logs."""
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from pydantic import SecretStr
@@ -13,7 +13,7 @@ _TEXTS = frozenset(
 _SECRETS = re.compile(
     r"pass(word|wd)?|secret|token$|api_?key|authorization|credential|sasl", re.IGNORECASE
 )
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 
 
 def redact(
@@ -21,8 +21,20 @@ def redact(
 ) -> MutableMapping[str, Any]:
     """A structlog processor: hides texts and secrets by the name of their field."""
     for name, value in event.items():
-        if name in _TEXTS or _SECRETS.search(name) or isinstance(value, SecretStr):
-            event[name] = _HIDDEN
-        elif isinstance(value, str) and "://" in value:
-            event[name] = _URL_CREDENTIALS.sub(f"{_HIDDEN}@", value)
+        event[name] = _shown(name, value)
     return event
+
+
+def _shown(name: object, value: Any) -> Any:  # noqa: ANN401
+    if isinstance(name, str) and (name in _TEXTS or _SECRETS.search(name)):
+        return _HIDDEN
+    match value:
+        case SecretStr():
+            return _HIDDEN
+        case str() if "://" in value:
+            return _URL_CREDENTIALS.sub(f"{_HIDDEN}@", value)
+        case Mapping():
+            return {inner: _shown(inner, it) for inner, it in value.items()}
+        case list() | tuple():
+            return [_shown("", it) for it in value]
+    return value
