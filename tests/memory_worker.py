@@ -1,6 +1,7 @@
 """A whole worker on a log in memory: every room is real but the log and the engine."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -85,3 +86,10 @@ class MemoryWorker:
     def committed(self) -> int:
         """The next offset that the group would read."""
         return self.log.committed.get(("afterguard", EVENTS), 0)
+
+
+async def until(happened: Callable[[], Any]) -> None:
+    """Wait until this is true; a test that waits in vain fails."""
+    async with asyncio.timeout(20):
+        while not happened():
+            await asyncio.sleep(0.002)

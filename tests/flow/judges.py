@@ -1,7 +1,8 @@
 """Judges that do what a test tells them: answer, fail, or stay silent."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from afterguard.flow.ports import Judgement, JudgeRequest
 
@@ -67,6 +68,45 @@ class HeldJudge(ScriptedJudge):
     def let(self, request_id: str) -> None:
         """Let the request of this id be answered."""
         self._gates.setdefault(request_id, asyncio.Event()).set()
+
+
+Act = Callable[[], Coroutine[Any, Any, None]]
+
+
+class ScriptedEngine(ScriptedJudge):
+    """Starts and stops as the test says, and counts how often it was stopped."""
+
+    def __init__(
+        self, answer: Answer, *, start: Act | None = None, stop: Act | None = None
+    ) -> None:
+        super().__init__(answer)
+        self._start, self._stop = start, stop
+        self.stopped = 0
+
+    async def start(self) -> None:
+        """As the test says."""
+        if self._start is not None:
+            await self._start()
+
+    async def stop(self) -> None:
+        """As the test says."""
+        self.stopped += 1
+        if self._stop is not None:
+            await self._stop()
+
+
+async def for_ever() -> None:
+    """Never ends by itself."""
+    await asyncio.Event().wait()
+
+
+def failing(error: Exception) -> Act:
+    """An act that raises this error."""
+
+    async def fail() -> None:
+        raise error
+
+    return fail
 
 
 def in_turn(*answers: Answer) -> Callable[[JudgeRequest], Answer]:
