@@ -41,6 +41,8 @@ _PROBE: Final[dict[str, Any]] = {
     "max_tokens": 1,
 }
 _BUSY: Final = frozenset({429, 503})
+# By name, for which HTTP library is beneath is the client's own affair.
+_UNREACHED: Final = frozenset({"ConnectError", "ConnectTimeout"})
 _REFUSED: Final = frozenset({400, 413, 422})
 _TOO_LONG: Final = frozenset({"context_length_exceeded", "input_tokens"})
 
@@ -166,6 +168,9 @@ class OpenAIJudge:
                 return Judgement(JudgementStatus.CONTENT_TOO_LONG)
             raise self._as_ours(error) from None
         except (openai.OpenAIError, ValueError) as error:
+            if type(error.__cause__).__name__ in _UNREACHED:
+                # It restarts, perhaps, and has not seen this request: no reason to give it up.
+                raise EngineBusy("the server cannot be reached") from None
             raise EngineFault(f"no answer from the server ({type(error).__name__})") from None
         return _judgement(response)
 
