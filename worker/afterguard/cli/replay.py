@@ -128,7 +128,7 @@ async def _sends(
     producer = KafkaProducer(settings.kafka)
     try:
         await producer.start()
-        yield AcknowledgedSends(producer)
+        yield AcknowledgedSends(producer, patience_s=settings.kafka.request_timeout_ms / 1_000)
     finally:
         await producer.stop()
 

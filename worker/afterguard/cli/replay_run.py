@@ -74,7 +74,6 @@ async def replay(
         show: Called after each batch with what there is so far.
     """
     told = Replayed()
-    feed = Feed(events.prepare(islice(rows, limit), topic), ahead=_ahead(rate))
     stop = asyncio.Event()
     began = monotonic()
 
@@ -83,6 +82,7 @@ async def replay(
         feed.close()
 
     with _on_signals(ask):
+        feed = Feed(events.prepare(islice(rows, limit), topic), ahead=_ahead(rate))
         try:
             while batch := await feed.next_batch():
                 for item in batch:

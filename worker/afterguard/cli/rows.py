@@ -96,6 +96,7 @@ class RowFile:
             self._raw = io.FileIO(os.dup(0) if name == STDIN else name, "rb")
         except OSError as error:
             raise SettingsError([f"{self.name}: cannot be read: {error.strerror}"]) from None
+        self._plain = io.BufferedReader(self._raw)
         status = os.fstat(self._raw.fileno())
         self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
 
@@ -105,6 +106,7 @@ class RowFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        # Not through the buffer: a thread that waits for input inside it holds its lock.
         self._raw.close()
 
     @property
@@ -123,8 +125,8 @@ class RowFile:
             raise SettingsError([f"{self.name}: cannot be read further: {error}"]) from None
 
     def _rows(self) -> Iterator[Row]:
-        plain = io.BufferedReader(self._raw)
         # No second buffer around the first: it would wait for a full block of a slow pipe.
+        plain = self._plain
         packed = plain.peek(2)[:2] == _GZIP
         stream: Stream = gzip.GzipFile(fileobj=plain) if packed else plain
         begin = stream.peek(_LOOKED_AT)[:_LOOKED_AT]
