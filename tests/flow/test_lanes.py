@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afterguard.contracts.words import Lane
-from afterguard.flow.lanes import Lanes, engine_priority, lane_place
+from afterguard.flow.lanes import Lanes, engine_priority, lane_place, urgency
 
 
 def test_live_goes_before_standard_before_backfill() -> None:
@@ -12,6 +12,10 @@ def test_live_goes_before_standard_before_backfill() -> None:
     for lane in (Lane.BACKFILL, Lane.STANDARD, Lane.LIVE):
         lanes.push(lane, lane_place(lane, now=0.0, ageing_s=30))
     assert [lanes.pop() for _ in range(3)] == [Lane.LIVE, Lane.STANDARD, Lane.BACKFILL]
+
+
+def test_the_lanes_are_ranked_from_the_most_urgent_on() -> None:
+    assert [urgency(lane) for lane in (Lane.LIVE, Lane.STANDARD, Lane.BACKFILL)] == [0, 1, 2]
 
 
 def test_what_waited_one_ageing_time_goes_before_the_next_lane_s_newcomer() -> None:

@@ -91,7 +91,7 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         "requests",
         "Requests that the engine did not answer; judge_seconds_count has them all.",
-        "`busy`: the engine's queue is full; `fault`: see the engine's log",
+        "`busy`: the engine is full or its server is away; `fault`: see the engine's log",
         ("result",),
     ),
     Metric(
