@@ -6,13 +6,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import structlog
 from typer.testing import CliRunner
 
-from afterguard.cli import options
 from afterguard.cli.main import app
-from afterguard.telemetry.settings import LogSettings
 
 Argument = str | Path
 _LIMIT_S = 60
@@ -34,14 +33,12 @@ def afterguard(*arguments: Argument, given: bytes | None = None) -> Told:
         arguments: What stands behind `afterguard`.
         given: Standard input.
     """
-    before, options.configure_logs = options.configure_logs, _leave_the_logs
-    try:
-        with structlog.testing.capture_logs():
-            result = CliRunner().invoke(
-                app, [str(it) for it in arguments], given, catch_exceptions=False
-            )
-    finally:
-        options.configure_logs = before
+    # The logs of the test run stay as they are.
+    quiet = patch("afterguard.cli.options.configure_logs")
+    with quiet, structlog.testing.capture_logs():
+        result = CliRunner().invoke(
+            app, [str(it) for it in arguments], given, catch_exceptions=False
+        )
     return Told(result.exit_code, result.stdout, result.stderr)
 
 
@@ -68,9 +65,7 @@ def ended(process: "subprocess.Popen[bytes]", given: bytes | None = None) -> Tol
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment without a person's own settings, and with these variables."""
-    own = {name: it for name, it in os.environ.items() if not name.startswith("AFTERGUARD_")}
-    return own | variables
-
-
-def _leave_the_logs(_: LogSettings) -> None:
-    """The logs of the test run stay as they are."""
+    own: dict[str, str] = {
+        name: it for name, it in os.environ.items() if not name.startswith("AFTERGUARD_")
+    }
+    return own | dict(variables)
