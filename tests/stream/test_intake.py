@@ -55,21 +55,19 @@ class Room:
     """Intake over a log in memory; the flow is the test's own list."""
 
     def __init__(self, *, tokens: int = 100, events: int = 100, each: int = 10) -> None:
-        self.log = MemoryLog({name: 1 for name in TOPICS.model_dump().values()})
+        self.log = MemoryLog(dict.fromkeys(TOPICS.model_dump().values(), 1))
         self.consumer = CountedTakes(self.log, TOPICS.events, "g")
         self.budget = TokenBudget(tokens, events, 0.5)
         self.assignments = Assignments(self.budget.release)
         self.metrics = Metrics()
         self.offered: list[Admission] = []
+        self.odd: bytes | None = b"odd"
         outputs = Outputs(TOPICS, source="/t", max_record_bytes=900_000, now=lambda: NOON)
         self.publish = Publish(MemoryProducer(self.log), outputs, self.metrics)
-        self.decode: Callable[[InputRecord], ChatEvent] = lambda record: decode_event(
-            record, max_bytes=MAX_BYTES
-        )
         self.intake = Intake(
             self.consumer,
             self.assignments,
-            decode=lambda record: self.decode(record),
+            decode=self._decode,
             estimate=lambda _: each,
             admit=Admit(NoPolicies(), JudgingSettings(), max_clock_skew_s=60),
             offer=self.offered.append,
@@ -82,6 +80,11 @@ class Room:
         self.rebalance = Rebalance(
             self.assignments, self.intake, self.settle, withdraw=lambda: 0, grace_s=0.0
         )
+
+    def _decode(self, record: InputRecord) -> ChatEvent:
+        if record.value == self.odd:
+            raise RecursionError("SECRET")
+        return decode_event(record, max_bytes=MAX_BYTES)
 
     def write(self, *values: bytes | None) -> None:
         for value in values:
@@ -248,14 +251,6 @@ async def test_what_is_no_event_is_kept_and_its_offset_moves(reason: RejectReaso
 async def test_a_fault_nobody_foresaw_is_kept_as_unreadable(expected_errors: list[str]) -> None:
     room = Room()
     room.write(b"odd", event())
-    decode = room.decode
-
-    def odd(record: InputRecord) -> ChatEvent:
-        if record.value == b"odd":
-            raise RecursionError("SECRET")
-        return decode(record)
-
-    room.decode = odd
     async with running(room):
         await room.until(lambda: bool(room.offered) and bool(room.letters()))
     letter = room.letters()[0]

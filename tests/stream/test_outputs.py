@@ -40,7 +40,12 @@ def weight(record: OutputRecord) -> int:
 
 
 def letters(record: InputRecord, limit: int = TIGHT, **changes: Any) -> list[OutputRecord]:
-    told = {"outcome": Outcome.REJECTED, "reason": "not_json", "detail": "d", "attempts": 0}
+    told: dict[str, Any] = {
+        "outcome": Outcome.REJECTED,
+        "reason": "not_json",
+        "detail": "d",
+        "attempts": 0,
+    }
     return outputs(limit).dead_letter(record, **(told | changes))
 
 
