@@ -16,6 +16,7 @@ from afterguard.telemetry.settings import LogSettings
 configure_logs(LogSettings())
 structlog.get_logger("ours").info("judged", partition=3, offset=9, content="SAID", api_key="KEY")
 logging.getLogger("vllm.engine").warning("started at %s", "redis://u:PASS@h")
+logging.getLogger("httpx2").info("HTTP Request: one for each of ours")
 try:
     raise ConnectionError("redis://u:P@SS@h is away")
 except ConnectionError:
@@ -38,6 +39,10 @@ def test_every_line_is_json_whoever_wrote_it() -> None:
     assert (theirs["logger"], theirs["level"]) == ("vllm.engine", "warning")
     assert ["ConnectionError" in str(it["exception"]) for it in broken] == [True, True]
     assert str(ours["timestamp"]).endswith("Z")
+
+
+def test_a_client_library_does_not_tell_every_request() -> None:
+    assert "HTTP Request" not in str(_lines())
 
 
 def test_texts_and_secrets_are_hidden() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from structlog.types import Processor
 
 # Chatty below this level, and of no use to an operator.
-_QUIET = {"aiokafka": logging.WARNING, "asyncio": logging.WARNING, "httpx": logging.WARNING}
+_QUIET = dict.fromkeys(("aiokafka", "asyncio", "httpx", "httpx2"), logging.WARNING)
 
 
 _SHARED: "list[Processor]" = [
