@@ -43,6 +43,8 @@ def lint_command(
 
     Faults keep a worker from starting. Warnings say what makes a policy hard to follow; they
     refuse nothing unless --strict is given. Exits 78 on faults.
+
+    Example:  afterguard policies lint policies/ --strict
     """
     with told_plainly():
         files = _documents(paths, config)
@@ -64,7 +66,10 @@ def show_command(
     policy: str = typer.Argument(help="Id of a policy, or the path of a policy document."),
     config: Path | None = CONFIG,
 ) -> None:
-    """Print all that the model is told under a policy, before the content itself."""
+    """Print all that the model is told under a policy, before the content itself.
+
+    Example:  afterguard policies show harassment
+    """
     with told_plainly():
         chosen = chosen_policy(policy, load_settings(config).policies)
     typer.echo(instructions(chosen), nl=False)
