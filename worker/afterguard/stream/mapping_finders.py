@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import jmespath
+from jmespath.exceptions import JMESPathError
 
 from afterguard.contracts.errors import MappingError
 from afterguard.contracts.records import InputRecord
@@ -29,8 +30,11 @@ def along_path(field: str, path: str) -> Finder:
     Raises:
         jmespath.exceptions.JMESPathError: It is no JMESPath.
     """
-    expression = jmespath.compile(path)
-    names = _names(expression.parsed)
+    try:
+        expression = jmespath.compile(path)
+        names = _names(expression.parsed)
+    except RecursionError:
+        raise JMESPathError("it nests too deep") from None
     if names is None:
         search = expression.search
 
