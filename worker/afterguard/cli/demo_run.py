@@ -1,30 +1,24 @@
 """One run of the demo: services up, worker up, events in, worker drained, topics counted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
-import orjson
 from pydantic import SecretStr
 from rich.console import Console
 from rich.live import Live
 
 from afterguard.cli import demo_report
-from afterguard.cli.acknowledged import AcknowledgedSends
-from afterguard.cli.replay_rows import ReadyRow, RowEvents
-from afterguard.cli.rows import RowFile
+from afterguard.cli.demo_traffic import DemoPlan, Traffic, file_records
 from afterguard.contracts.codec import decode_event
-from afterguard.contracts.errors import EngineUnavailable, SettingsError
-from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.contracts.errors import EngineUnavailable
+from afterguard.contracts.records import InputRecord
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
-from afterguard.embedded.demo_events import demo_events
-from afterguard.embedded.demo_worker import DemoWorker, Glance, run_directory
+from afterguard.embedded.demo_worker import DemoWorker, run_directory
 from afterguard.embedded.model import prepare_model
 from afterguard.embedded.process import free_port
 from afterguard.embedded.tally import Tally, tally
@@ -36,8 +30,7 @@ from afterguard.policy.settings import PolicySettings
 from afterguard.settings import Settings
 from afterguard.state.settings import RedisSettings
 from afterguard.stream.kafka.admin import create_topics, plan_topics
-from afterguard.stream.kafka.producer import KafkaProducer
-from afterguard.stream.settings import InputSettings, KafkaSettings
+from afterguard.stream.settings import KafkaSettings
 
 _READY_S: Final = 600.0
 _DRAIN_S: Final = 60.0
@@ -49,27 +42,6 @@ T = TypeVar("T")
 
 class Interrupted(Exception):
     """Ctrl-C before there was anything to drain."""
-
-
-@dataclass(frozen=True, slots=True)
-class DemoPlan:
-    """What to run.
-
-    Attributes:
-        events: How many; of a file: at most.
-        rate: Events per second; 0 for all at once.
-        file: Rows to send; None for the events that come with Afterguard.
-        text: JMESPath of the text in a row.
-        policies: Judge under these only; empty for all.
-        null_engine: Whether to run without a model.
-    """
-
-    events: int
-    rate: float
-    file: str | None
-    text: str | None
-    policies: tuple[str, ...]
-    null_engine: bool
 
 
 async def run_demo(
@@ -96,7 +68,7 @@ async def run_demo(
     demo_report.welcome(console, null_engine=plan.null_engine)
     policies = PolicySettings(only=list(plan.policies) or None)
     registry = load_policies(policies)
-    records = await asyncio.to_thread(_file_records, plan) if plan.file else None
+    records = await asyncio.to_thread(file_records, plan) if plan.file else None
     engine = await _unless(interrupted, _engine(plan, told))
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(run_directory()))
@@ -120,11 +92,15 @@ async def run_demo(
         await worker.start()
         await _unless(interrupted, worker.ready(told, _READY_S))
         console.print(f"the worker is ready after {monotonic() - began:.0f} s")
-        chosen = iter(records) if records is not None else _demo_records(plan.events, settings)
-        total = len(records) if records is not None else plan.events
+        traffic = Traffic(plan, settings, records)
         async with asyncio.TaskGroup() as group:
-            sent = group.create_task(_send(settings, chosen, plan.rate, interrupted))
-            await _watch(worker, total, sent, interrupted, console)
+            sent = group.create_task(traffic.send(interrupted))
+            await _watch(worker, traffic, sent, interrupted, console)
+        if (held := traffic.total - sent.result()) and not interrupted.is_set():
+            console.print(
+                f"this machine is slow: {held} of {traffic.total} events were not sent, to be done "
+                f"in time; --events {traffic.total} sends them all"
+            )
         console.print("draining the worker, then reading the topics from offset 0")
         code = await worker.drain(_DRAIN_S)
 
@@ -133,7 +109,10 @@ async def run_demo(
             applicable, _ = registry.applicable(event)
             return [] if event.is_blank else [policy.id for policy in applicable]
 
-        return await tally(settings, policies_for), code
+        result = await tally(settings, policies_for)
+        # What the broker acknowledged and does not have was lost before the worker could see it.
+        result.lost += max(0, sent.result() - result.events)
+        return result, code
 
 
 async def _unless(interrupted: asyncio.Event, work: Awaitable[T]) -> T:
@@ -157,64 +136,14 @@ async def _engine(plan: DemoPlan, told: Callable[[str], None]) -> EngineSettings
     return cpu_engine_settings(await asyncio.to_thread(prepare_model, told))
 
 
-def _file_records(plan: DemoPlan) -> list[OutputRecord]:
-    assert plan.file is not None
-    events = RowEvents(
-        {"content": plan.text} if plan.text else {}, max_bytes=InputSettings().max_event_bytes
-    )
-    topic = Settings.model_fields["topics"].default.events
-    records: list[OutputRecord] = []
-    with RowFile(plan.file) as rows:
-        for row in events.prepare(rows, topic):
-            if not isinstance(row, ReadyRow):
-                raise SettingsError([f"--file: {plan.file}:{row.line}: {row.reason}: {row.detail}"])
-            records.append(row.record)
-            if len(records) == plan.events:
-                break
-    if not records:
-        raise SettingsError([f"--file: {plan.file} holds no rows"])
-    return records
-
-
-def _demo_records(events: int, settings: Settings) -> Iterator[OutputRecord]:
-    start = datetime.now(UTC)
-    for event in demo_events(events, start):
-        # Said at the moment of sending; an author whose clock is ahead stays ahead.
-        said = cast("datetime", event["occurred_at"]) + (datetime.now(UTC) - start)
-        said_now = {**event, "occurred_at": said}
-        key = str(event["conversation_id"]).encode()
-        yield OutputRecord(settings.topics.events, key, orjson.dumps(said_now))
-
-
-async def _send(
-    settings: Settings, records: Iterator[OutputRecord], rate: float, interrupted: asyncio.Event
-) -> int:
-    producer = KafkaProducer(settings.kafka)
-    await producer.start()
-    sends = AcknowledgedSends(producer)
-    try:
-        for record in records:
-            await sends.send(record)
-            if rate:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(interrupted.wait(), 1 / rate)
-            if interrupted.is_set():
-                break
-        await sends.flush()
-    finally:
-        await producer.stop()
-    return sends.acknowledged
-
-
 async def _watch(
     worker: DemoWorker,
-    events: int,
+    traffic: Traffic,
     sent: "asyncio.Task[int]",
     interrupted: asyncio.Event,
     console: Console,
 ) -> None:
     began = monotonic()
-    glance = Glance()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while not interrupted.is_set():
             if worker.ended:
@@ -222,10 +151,12 @@ async def _watch(
                     f"the worker ended too soon; the end of its log:\n{await worker.last_words()}"
                 )
             glance = await worker.glance()
-            live.update(demo_report.progress(glance, events, monotonic() - began))
-            everything_in = sent.done() and glance.received >= sent.result()
-            if everything_in and not glance.in_flight and not glance.lag:
-                break
+            traffic.tell(glance.settled)
+            live.update(demo_report.progress(glance, traffic.total, monotonic() - began))
+            if sent.done() and glance.settled >= sent.result():
+                console.print(
+                    f"{glance.settled} events went through in {monotonic() - began:.0f} s"
+                )
+                return
             await asyncio.sleep(_LOOK_S)
-    if not interrupted.is_set():
-        console.print(f"{glance.received} events went through in {monotonic() - began:.0f} s")
+    traffic.end()

@@ -42,18 +42,20 @@ def cpu_engine_settings(model_path: Path, **overrides: Any) -> EngineSettings:
     args = {
         "enforce_eager": True,
         "dtype": _dtype(),
-        "kv_cache_memory_bytes": 512 * 2**20,
+        "kv_cache_memory_bytes": 2**30,
         "block_size": 32,
     } | overrides.pop("args", {})
     values: dict[str, Any] = {
         "kind": "vllm",
         "model": str(model_path),
         "model_name": model_path.name,
-        "max_num_seqs": 64,
-        "max_num_batched_tokens": 4096,
+        "max_num_seqs": 32,
+        # On a slow CPU one step of 4,096 tokens takes a minute, and nothing is heard meanwhile.
+        "max_num_batched_tokens": 1024,
+        "probe_timeout_s": 30,
         "max_model_len": 4096,
         "max_content_tokens": 2048,
-        "reasoning_max_tokens": {Effort.LOW: 24, Effort.MEDIUM: 48, Effort.HIGH: 96},
+        "reasoning_max_tokens": {Effort.LOW: 16, Effort.MEDIUM: 32, Effort.HIGH: 64},
         "start_timeout_s": 300,
     }
     return EngineSettings(**(values | overrides | {"args": args}))

@@ -33,6 +33,7 @@ class Glance:
     """One look at the worker's metrics, for the progress display only."""
 
     received: int = 0
+    settled: int = 0
     verdicts: int = 0
     interventions: int = 0
     in_flight: int = 0
@@ -181,6 +182,7 @@ def _glance(exposition: str) -> Glance:
     seconds = totals.get("afterguard_time_to_intervention_seconds_sum", 0.0)
     return Glance(
         received=int(totals.get("afterguard_events_received_total", 0)),
+        settled=int(totals.get("afterguard_ledger_settled", 0)),
         verdicts=int(totals.get("afterguard_verdicts_total", 0)),
         interventions=int(totals.get("afterguard_interventions_total", 0)),
         in_flight=int(totals.get("afterguard_in_flight_events", 0)),
