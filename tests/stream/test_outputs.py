@@ -164,6 +164,14 @@ def test_a_flood_of_cited_rules_is_cut_too() -> None:
     assert verdict.rule_ids == ("H2",), "what decides is never cut"
 
 
+def test_half_of_a_surrogate_pair_in_the_models_words_does_not_cost_the_verdict() -> None:
+    judgement = answered(True, "H2", "X\udfff")._replace(rationale="a\ud800b", answer="\udc00")
+    record = outputs().audit(decision(judgement=judgement))[0]
+    verdict = AuditRecord.model_validate_json(record.value or b"")
+    assert (verdict.rationale, verdict.answer, verdict.unknown_rules) == ("a?b", "?", ("X?",))
+    assert verdict.outcome == "violation"
+
+
 def test_what_fits_is_not_cut() -> None:
     record = outputs(900_000).audit(judged_at_length("because"))[0]
     verdict = AuditRecord.model_validate_json(record.value or b"")

@@ -159,7 +159,12 @@ class Outputs:
         ]
 
     def _fitted(self, verdict: AuditRecord) -> bytes:
-        value = encode(verdict)
+        try:
+            value = encode(verdict)
+        except ValueError:
+            # Half of a surrogate pair: a model's own words need not be valid Unicode.
+            verdict = _legible(verdict)
+            value = encode(verdict)
         if len(value) <= self._limit:
             return value
         # JSON may need six bytes for one character, so each field gets a sixth of its share.
@@ -172,6 +177,18 @@ class Outputs:
             changes["unknown_rules"] = verdict.unknown_rules[:few]
             cut.append("unknown_rules")
         return encode(verdict.model_copy(update={**changes, "cut": tuple(cut)}))
+
+
+def _legible(verdict: AuditRecord) -> AuditRecord:
+    changes: dict[str, object] = {
+        name: _unicode(text) for name in _CUTTABLE if (text := getattr(verdict, name))
+    }
+    changes["unknown_rules"] = tuple(_unicode(rule) for rule in verdict.unknown_rules)
+    return verdict.model_copy(update=changes)
+
+
+def _unicode(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _chunks(value: bytes, size: int) -> list[bytes]:
