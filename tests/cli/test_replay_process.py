@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -49,6 +50,26 @@ def test_a_signal_ends_a_replay_that_waits_for_input_and_counts(number: signal.S
     last = json.loads(told.out.splitlines()[-1])
     assert last["stopped"]
     assert last["sent"] == last["rows"] <= 3
+
+
+def test_progress_is_shown_on_a_terminal_alone(tmp_path: Path) -> None:
+    file = tmp_path / "m.jsonl"
+    file.write_text('{"content": "a"}\n' * 500)
+    assert ended(start("replay", file, "--dry-run")).err == ""
+    terminal, end = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "afterguard", "replay", str(file), "--dry-run"],
+        stdout=subprocess.PIPE,
+        stderr=end,
+        env=environment({"TERM": "xterm", "COLUMNS": "200"}),
+    ) as process:
+        out, _ = process.communicate(timeout=60)
+    os.close(end)
+    shown = os.read(terminal, 2**16).decode()
+    os.close(terminal)
+    assert b"500 of 500 rows" in out
+    assert f"replay {file}" in shown
+    assert "500 sent, 0 bad" in shown
 
 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
