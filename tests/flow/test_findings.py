@@ -59,6 +59,23 @@ def test_a_score_that_contradicts_the_label_goes_to_a_person() -> None:
     )
 
 
+def test_rules_cited_for_no_violation_send_the_event_to_a_person() -> None:
+    reading = read(answered(False, "H2"), policy())
+    assert (reading.outcome, reading.reason) == (
+        Outcome.UNCERTAIN,
+        Reason.RULES_CONTRADICT_LABEL,
+    )
+    assert read(answered(False, "nonsense"), policy()).outcome is Outcome.NO_VIOLATION
+
+
+def test_a_rule_that_asks_for_a_person_is_heard_beside_a_stricter_one() -> None:
+    asking = {"id": "H1", "title": "Doubts", "severity": "low", "action": "escalate"}
+    strict = {"id": "H2", "title": "Threats", "severity": "high", "action": "remove"}
+    reading = read(answered(True, "H1", "H2"), policy(rules=[asking, strict]))
+    assert (reading.action, reading.asks_for_person) == (Action.REMOVE, True)
+    assert not read(answered(True, "H2"), policy(rules=[asking, strict])).asks_for_person
+
+
 def test_a_category_of_the_rule_replaces_that_of_the_policy() -> None:
     rules = [
         {"id": "H1", "title": "Slurs", "severity": "low", "action": "hide", "category": "slur"}

@@ -122,6 +122,10 @@ OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
         Outcome.UNCERTAIN,
         lambda: verdicts(answered(False, score=0.9)),
     ),
+    Reason.RULES_CONTRADICT_LABEL: (
+        Outcome.UNCERTAIN,
+        lambda: verdicts(answered(False, "H2")),
+    ),
     Reason.DEADLINE_PASSED: (
         Outcome.EXPIRED,
         lambda: verdicts(CLEAN, {"deadline": NOON.isoformat()}),
@@ -204,6 +208,8 @@ def says_clean(judgement: Judgement, under: Policy) -> bool:
     """The one way to `no_violation`, written down a second time and apart from the code."""
     score = judgement.score
     if judgement.status is not JudgementStatus.ANSWERED or judgement.violation is not False:
+        return False
+    if any(under.rule(cited) for cited in judgement.rule_ids):
         return False
     if score is None:
         return True

@@ -44,6 +44,9 @@ class Verdict(BaseModel):
     )
     severity: Severity | None = None
     action: Action = Action.NONE
+    needs_review: bool = Field(
+        default=False, description="Whether a person is asked for, whatever the action is."
+    )
     score: float | None = Field(default=None, ge=0, le=1, description="P(violation).")
     score_calibrated: bool = False
     effort: Effort | None = None

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     NO_ANSWER = "no_answer"
     SCORE_IN_BAND = "score_in_band"
     SCORE_CONTRADICTS_LABEL = "score_contradicts_label"
+    RULES_CONTRADICT_LABEL = "rules_contradict_label"
     DEADLINE_PASSED = "deadline_passed"
     RETRIES_EXHAUSTED = "retries_exhausted"
     REQUEST_REFUSED = "request_refused"

@@ -99,6 +99,7 @@ class Decide:
         degraded = admission.degraded
         if reading.unknown_rules:
             degraded = [*degraded, Degraded.CITATION_UNKNOWN]
+        action = self._action(reading)
         policy_id, version = (policy.id, policy.version) if policy else (None, None)
         return AuditRecord.model_validate(
             {
@@ -117,7 +118,8 @@ class Decide:
                 "rule_ids": reading.rule_ids,
                 "unknown_rules": reading.unknown_rules,
                 "severity": reading.severity,
-                "action": self._action(reading),
+                "action": action,
+                "needs_review": reading.asks_for_person or action is Action.ESCALATE,
                 "score": judgement.score if judgement.complete else None,
                 "effort": policy.effort if policy else None,
                 "stages": finding.stages,
@@ -178,7 +180,7 @@ class Decide:
             severity=max(
                 (it.severity for it in cause if it.severity), key=lambda s: s.rank, default=None
             ),
-            needs_review=any(verdict.action is Action.ESCALATE for verdict in acting),
+            needs_review=any(verdict.needs_review for verdict in acting),
             reason_code=_reason_code(lead),
             rule_ids=_union(verdict.rule_ids for verdict in cause),
             policy_ids=tuple(sorted({it.policy_id for it in cause if it.policy_id})),

@@ -19,7 +19,11 @@ _NO_ANSWER = {
 
 
 class Reading(NamedTuple):
-    """What a judgement says under its policy. `action` is None unless a violation decides it."""
+    """What a judgement says under its policy.
+
+    `action` is None unless a violation decides it; `asks_for_person` is kept beside it, since a
+    stricter rule's action would hide that another one wants a person to look.
+    """
 
     outcome: Outcome
     reason: Reason | None = None
@@ -28,6 +32,7 @@ class Reading(NamedTuple):
     unknown_rules: tuple[str, ...] = ()
     severity: Severity | None = None
     action: Action | None = None
+    asks_for_person: bool = False
 
 
 class Finding(NamedTuple):
@@ -57,14 +62,15 @@ class Finding(NamedTuple):
 def read(judgement: Judgement, policy: Policy) -> Reading:
     """The outcome of a judgement, with its citations checked against the policy.
 
-    The label decides. A score inside the policy's uncertain band, or one that says the opposite
-    of the label at the policy's threshold, sends the event to a person instead.
+    The label decides. A score inside the policy's uncertain band, one that says the opposite of
+    the label at the policy's threshold, or rules cited for no violation send the event to a
+    person instead.
     """
     if not judgement.complete:
         unanswered = _NO_ANSWER.get(judgement.status, (Outcome.UNPARSEABLE, Reason.NO_ANSWER))
         return Reading(*unanswered)
-    outcome, reason = _weigh(judgement, policy)
     known, unknown = _citations(judgement.rule_ids, policy)
+    outcome, reason = _weigh(judgement, policy, cites=bool(known))
     if outcome is Outcome.NO_VIOLATION:
         return Reading(outcome, unknown_rules=unknown)
     gravest = max(known, key=lambda rule: rule.severity.rank, default=None)
@@ -78,11 +84,14 @@ def read(judgement: Judgement, policy: Policy) -> Reading:
         unknown_rules=unknown,
         severity=gravest.severity if gravest else None,
         action=(strictest or policy.fallback_action) if certain else None,
+        asks_for_person=certain and any(rule.action is Action.ESCALATE for rule in known),
     )
 
 
-def _weigh(judgement: Judgement, policy: Policy) -> tuple[Outcome, Reason | None]:
+def _weigh(judgement: Judgement, policy: Policy, *, cites: bool) -> tuple[Outcome, Reason | None]:
     label, score = judgement.violation, judgement.score
+    if cites and not label:
+        return Outcome.UNCERTAIN, Reason.RULES_CONTRADICT_LABEL
     if score is not None:
         if policy.uncertain and policy.uncertain[0] <= score <= policy.uncertain[1]:
             return Outcome.UNCERTAIN, Reason.SCORE_IN_BAND
