@@ -22,12 +22,15 @@ def in_daemon_thread(work: Callable[[], Result], name: str) -> "asyncio.Future[R
     future: Future[Result] = Future()
     # From here on a cancelled waiter leaves the future, and the work, alone.
     future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 (the waiter raises it)
-            future.set_exception(error)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
+    threading.Thread(target=_run, args=(work, future), name=name, daemon=True).start()
     return asyncio.wrap_future(future)
+
+
+def _run(work: Callable[[], Result], future: "Future[Result]") -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 (the waiter raises it)
+        future.set_exception(error)
+    finally:
+        # Libraries keep errors that they caught, with this frame: it must not keep the result.
+        del work, future

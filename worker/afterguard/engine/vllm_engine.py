@@ -128,13 +128,15 @@ class VllmJudge:
             chosen = pick_format(
                 self._settings, engine.model_config.hf_config.model_type, engine.get_tokenizer
             )
+            if self._given_up.is_set():
+                raise EngineUnavailable("the start was given up")
+            return _Running(surface, engine, chosen, engine.model_config.max_model_len)
         except BaseException:
             engine.shutdown(timeout=self._settings.stop_timeout_s)
             raise
-        if self._given_up.is_set():
-            # Nobody waits any more: a stop, or a timeout, came before the engine was there.
-            engine.shutdown(timeout=self._settings.stop_timeout_s)
-        return _Running(surface, engine, chosen, engine.model_config.max_model_len)
+        finally:
+            # Libraries keep errors that they caught, and with them this frame and what it holds.
+            del engine
 
     async def judge(self, request: JudgeRequest) -> Judgement:
         """One request to the model.

@@ -1,8 +1,8 @@
 """vLLM's logs in the form of ours, those of its own processes included.
 
 vLLM reads `vllm_logs.json` in every process that it starts. In this process its records go to the
-handlers that are here already; in its own processes, which have none, `engine_handler` makes lines
-like ours. Neither prompts nor outputs are logged: `vllm_arguments` refuses request logging.
+handlers that are here already; its own processes have none and get one, which makes lines like
+ours. Neither prompts nor outputs are logged: `vllm_arguments` refuses request logging.
 """
 
 import logging
@@ -22,19 +22,22 @@ _STDERR: Final = 2
 
 def configure_vllm_logs() -> None:
     """Must come before vLLM is imported; does nothing where somebody has configured its logs."""
-    if _FILE in os.environ or _SWITCH in os.environ:
+    ours = str(Path(__file__).with_suffix(".json"))
+    # A worker that was started by another one finds our file there already.
+    if os.environ.get(_FILE, ours) != ours or _SWITCH in os.environ:
         return
-    os.environ[_FILE] = str(Path(__file__).with_suffix(".json"))
+    os.environ[_FILE] = ours
     os.environ[_HANDED_ON] = f"{form_in_use()} {logging.getLogger().level}"
 
 
 def engine_handler() -> logging.Handler:
-    """The handler of vLLM's records in the process that asks."""
-    if multiprocessing.parent_process() is None:
-        return logging.NullHandler()
-    form, _, level = os.environ.get(_HANDED_ON, "json 20").partition(" ")
-    logging.getLogger().setLevel(int(level))
-    # Older versions put a prefix before whatever is written to sys.stderr.
-    handler = logging.StreamHandler(os.fdopen(os.dup(_STDERR), "w", buffering=1))
-    handler.setFormatter(line_formatter("console" if form == "console" else "json"))
-    return handler
+    """Called wherever vLLM configures its logs; gives its process our handler, if it has none."""
+    root = logging.getLogger()
+    if multiprocessing.parent_process() is not None and not root.handlers:
+        form, _, level = os.environ.get(_HANDED_ON, "json 20").partition(" ")
+        # Older versions put a prefix before whatever is written to sys.stderr.
+        handler = logging.StreamHandler(os.fdopen(os.dup(_STDERR), "w", buffering=1))
+        handler.setFormatter(line_formatter("console" if form == "console" else "json"))
+        root.addHandler(handler)
+        root.setLevel(int(level))
+    return logging.NullHandler()
