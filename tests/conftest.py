@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -137,6 +138,13 @@ async def _nothing_is_swallowed(request: pytest.FixtureRequest) -> AsyncIterator
     if request.node.get_closest_marker("asyncio") is None:
         yield
         return
+    async with nothing_swallowed(errors_expected="expected_errors" in request.fixturenames):
+        yield
+
+
+@asynccontextmanager
+async def nothing_swallowed(*, errors_expected: bool) -> AsyncIterator[None]:
+    """The rule itself; tests on another loop than the usual one bring it to theirs."""
     loop = asyncio.get_running_loop()
     reported: list[str] = []
     loop.set_exception_handler(
@@ -160,7 +168,7 @@ async def _nothing_is_swallowed(request: pytest.FixtureRequest) -> AsyncIterator
         gc.collect(0)
     assert not stray, f"tasks left running: {stray}"
     assert not reported, f"errors that nobody retrieved: {reported}"
-    if "expected_errors" not in request.fixturenames:
+    if not errors_expected:
         errors = [entry for entry in logs if entry["log_level"] in {"error", "critical"}]
         assert not errors, f"error logs: {errors}"
         assert not records.seen, f"error logs: {records.seen}"
