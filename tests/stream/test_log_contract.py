@@ -211,6 +211,8 @@ async def test_before_its_start_and_after_its_end_a_consumer_says_so(log: Log) -
         await consumer.take(1, 0.01)
     with pytest.raises(StreamUnavailable, match="not started"):
         await consumer.commit({})
+    consumer.pause()
+    consumer.resume()
 
 
 async def test_every_acknowledged_record_is_in_the_log_in_the_order_it_was_sent(log: Log) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tests.conftest import Broker
 from tests.stream.logs import Listening, take
 
-from afterguard.contracts.errors import StreamUnavailable
+from afterguard.contracts.errors import StreamError, StreamUnavailable
 from afterguard.contracts.records import OutputRecord
 from afterguard.embedded.process import free_port
 from afterguard.stream.kafka.consumer import KafkaConsumer
@@ -108,6 +108,18 @@ async def test_a_broker_that_is_not_there_is_told_with_its_setting(
             await starting
     await consumer.stop()
     await producer.stop()
+
+
+@broker
+async def test_a_broker_that_refuses_is_not_taken_for_one_that_is_away(
+    kafka: Broker, topics: TopicSettings, expected_errors: list[str]
+) -> None:
+    # Kafka's own default for the shortest session is 6 s.
+    settings = kafka.settings(session_timeout_ms=1_000, heartbeat_interval_ms=300)
+    consumer = KafkaConsumer(settings, topics.events)
+    with pytest.raises(StreamError, match=r"refuses this client: InvalidSessionTimeout"):
+        await consumer.start(Listening())
+    await consumer.stop()
 
 
 @pytest.mark.parametrize("codec", ["brotli", "", "GZIP"])

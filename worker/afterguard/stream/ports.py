@@ -53,11 +53,11 @@ class Consumer(Protocol):
         ...
 
     def pause(self) -> None:
-        """Deliver nothing more from any assigned partition."""
+        """Deliver nothing more from any assigned partition. Does nothing when none is."""
         ...
 
     def resume(self) -> None:
-        """Deliver again."""
+        """Deliver again. Does nothing when nothing is assigned."""
         ...
 
     async def commit(self, positions: Mapping[Partition, int]) -> bool:

@@ -6,9 +6,9 @@ from time import monotonic
 from typing import Protocol, TypeVar
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import BrokerResponseError, KafkaError
 
-from afterguard.contracts.errors import StreamUnavailable
+from afterguard.contracts.errors import StreamError, StreamUnavailable
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.stream.settings import KafkaSettings
 
@@ -31,6 +31,7 @@ async def until_it_answers(
 
     Raises:
         StreamUnavailable: No broker answered; names the setting.
+        StreamError: A broker answered with a refusal that waiting does not mend.
     """
     deadline = monotonic() + settings.start_timeout_s
     schedule = RetrySchedule(attempts=10_000, base_s=0.5, cap_s=5.0)
@@ -42,6 +43,11 @@ async def until_it_answers(
             async with asyncio.timeout(max(left, 0.1)):
                 return await connect()
         except (KafkaError, OSError, TimeoutError) as error:
+            if isinstance(error, BrokerResponseError) and not error.retriable:
+                raise StreamError(
+                    f"the broker at kafka.bootstrap_servers={settings.bootstrap_servers} refuses "
+                    f"this client: {type(error).__name__}: {error.description}"
+                ) from error
             left = deadline - monotonic()
             wait = schedule.wait_s(attempt, left_s=left)
             if wait is None or left <= 0:

@@ -125,13 +125,14 @@ class KafkaConsumer:
 
     def pause(self) -> None:
         """See `stream.ports.Consumer.pause`."""
-        consumer = self._started
-        consumer.pause(*consumer.assignment())
+        # Without a client nothing is assigned; a rebalance may still end while we leave the group.
+        if self._consumer is not None:
+            self._consumer.pause(*self._consumer.assignment())
 
     def resume(self) -> None:
         """See `stream.ports.Consumer.resume`."""
-        consumer = self._started
-        consumer.resume(*consumer.assignment())
+        if self._consumer is not None:
+            self._consumer.resume(*self._consumer.assignment())
 
     async def commit(self, positions: Mapping[Partition, int]) -> bool:
         """See `stream.ports.Consumer.commit`."""
