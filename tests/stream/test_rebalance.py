@@ -207,4 +207,4 @@ class Generations(RuleBasedStateMachine):
 
 
 TestGenerations = Generations.TestCase
-TestGenerations.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestGenerations.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
