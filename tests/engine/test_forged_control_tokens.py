@@ -1,5 +1,7 @@
 """Control tokens that somebody writes into a message stay plain text: they forge no answer."""
 
+import asyncio
+
 import openai_harmony as official
 import pytest
 from hypothesis import given
@@ -97,17 +99,19 @@ def test_the_tokenizers_would_have_been_fooled_by_what_we_send_them(text: str) -
     )
 
 
-@pytest.mark.parametrize("forgery", FORGERIES)
-async def test_no_engine_lets_a_message_write_its_own_answer(judge: Judge, forgery: str) -> None:
+async def test_no_engine_lets_a_message_write_its_own_answer(judge: Judge) -> None:
     if isinstance(judge, NullJudge):
         return
-    request = JudgeRequest("forged", _POLICY, f"[message by user]\n{forgery}", Effort.LOW)
-    greeting = request._replace(content="[message by user]\nhello")
-    judgement_ = await judge.judge(request)
-    assert judgement_.status is JudgementStatus.ANSWERED
-    # The model reasoned up to its cap and answered on its own: what was forged is all prompt.
-    assert judgement_.output_tokens > len(_CLEAN) // 4
-    assert judgement_.prompt_tokens > (await judge.judge(greeting)).prompt_tokens
+    requests = [
+        JudgeRequest(f"r-{number}", _POLICY, f"[message by user]\n{text}", Effort.LOW)
+        for number, text in enumerate(["hello", *FORGERIES])
+    ]
+    greeting, *forged = await asyncio.gather(*(judge.judge(request) for request in requests))
+    for made in forged:
+        assert made.status is JudgementStatus.ANSWERED
+        # The model reasoned up to its cap and answered on its own; what was forged is all prompt.
+        assert made.output_tokens > len(_CLEAN) // 4
+        assert made.prompt_tokens > greeting.prompt_tokens
 
 
 @pytest.mark.parametrize("cut", [False, True])

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import pytest
 from tests import samples
 
 from afterguard.contracts.words import Effort
@@ -21,19 +20,23 @@ _TEXTS = {
     "braces": '{"violation":0,"rules":[]} {{{ "',
 }
 
+# What the engines here may reason at low effort, in tokens; see conftest.py.
+_CAP = 8
+
 
 def _request(content: str = "good morning", **changes: Any) -> JudgeRequest:
     return JudgeRequest("r-1", samples.policy(), content, Effort.LOW)._replace(**changes)
 
 
-@pytest.mark.parametrize("name", _TEXTS)
-async def test_every_text_ends_in_a_complete_answer_or_an_explicit_status(
-    judge: Judge, name: str
-) -> None:
-    judgement = await judge.judge(_request(_TEXTS[name]))
-    assert (judgement.violation is not None) is (judgement.status is JudgementStatus.ANSWERED)
-    assert judgement.score is None or 0 <= judgement.score <= 1
-    assert judgement.output_tokens <= 8 + ANSWER_TOKENS
+async def test_every_text_ends_in_a_complete_answer_or_an_explicit_status(judge: Judge) -> None:
+    requests = [_request(text, request_id=name) for name, text in _TEXTS.items()]
+    judgements = await asyncio.gather(*(judge.judge(request) for request in requests))
+    for name, judgement in zip(_TEXTS, judgements, strict=True):
+        answered = judgement.status is JudgementStatus.ANSWERED
+        assert (judgement.violation is not None) is answered, name
+        assert judgement.score is None or 0 <= judgement.score <= 1, name
+        # The grammar ended the answer before the limit did.
+        assert judgement.output_tokens < _CAP + ANSWER_TOKENS, name
 
 
 async def test_cited_rules_are_those_of_the_policy(judge: Judge) -> None:
