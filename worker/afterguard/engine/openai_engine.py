@@ -172,7 +172,11 @@ class OpenAIJudge:
                 # It restarts, perhaps, and has not seen this request: no reason to give it up.
                 raise EngineBusy("the server cannot be reached") from None
             raise EngineFault(f"no answer from the server ({type(error).__name__})") from None
-        return _judgement(response)
+        try:
+            return _judgement(response)
+        except (AttributeError, TypeError):
+            # The package builds its objects out of whatever JSON there is, unchecked.
+            raise EngineFault("the server's answer is no chat completion") from None
 
     def _as_ours(self, error: openai.APIStatusError) -> EngineError:
         """By status; the server's text is not repeated, it may quote the content."""
