@@ -37,6 +37,7 @@ def main() -> None:
     if asked.only != "efficiency":
         over = asyncio.run(overhead.measure(asked.events, asked.rounds, profile=asked.profile))
         figures["overhead_ratio"] = round(over.ratio, 3)
+        print(f"overhead ratio {over.ratio:.3f}, in processor time {over.cpu_ratio:.3f}")
         figures["bare_events_per_s"] = round(over.bare)
         figures["worker_events_per_s"] = round(over.worker)
     if asked.only != "overhead":

@@ -1,13 +1,12 @@
 """The bare loop: aiokafka in, the same pydantic models decoded and encoded, aiokafka out.
 
-Run as a process of its own; prints events per second. Does what nobody could leave out: decode,
+Run as a process of its own. Does what nobody could leave out: decode,
 id, verdict, encode, idempotent send, commit for each batch. It judges nothing, orders nothing and
 checks no acknowledgement one by one.
 """
 
 import sys
 from datetime import UTC, datetime
-from time import perf_counter
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -17,10 +16,11 @@ from afterguard.contracts.coordinates import Coordinates, verdict_id
 from afterguard.contracts.records import InputRecord
 from afterguard.contracts.verdicts import AuditRecord, Timings
 from afterguard.contracts.words import Effort, Outcome
+from benchmarks.child import Figures, StopWatch, tell
 
 
-async def run(bootstrap_servers: str, source: str, sink: str, group: str, events: int) -> float:
-    """Events per second from the first batch to the last acknowledgement."""
+async def run(bootstrap_servers: str, source: str, sink: str, group: str, events: int) -> Figures:
+    """From the first batch to the last acknowledgement."""
     consumer = AIOKafkaConsumer(
         source,
         bootstrap_servers=bootstrap_servers,
@@ -39,11 +39,11 @@ async def run(bootstrap_servers: str, source: str, sink: str, group: str, events
     )
     await consumer.start()
     await producer.start()
-    done, began = 0, 0.0
+    done, watch = 0, None
     try:
         while done < events:
             batches = await consumer.getmany(timeout_ms=500, max_records=1000)
-            began = began or (perf_counter() if batches else 0.0)
+            watch = watch or (StopWatch() if batches else None)
             for records in batches.values():
                 for record in records:
                     value = encode(_verdict(record))
@@ -51,7 +51,8 @@ async def run(bootstrap_servers: str, source: str, sink: str, group: str, events
                 done += len(records)
             await consumer.commit()
         await producer.flush()
-        return events / (perf_counter() - began)
+        assert watch is not None
+        return watch.figures(events)
     finally:
         await producer.stop()
         await consumer.stop()
@@ -87,4 +88,4 @@ def _verdict(record: object) -> AuditRecord:
 
 if __name__ == "__main__":
     servers, source, sink, group, count = sys.argv[1:]
-    print(uvloop.run(run(servers, source, sink, group, int(count))))
+    tell(uvloop.run(run(servers, source, sink, group, int(count))))

@@ -15,7 +15,7 @@ from afterguard.embedded.cpu_engine import prepare_environment
 from afterguard.embedded.model import prepare_model
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
-from benchmarks.child import figure
+from benchmarks.child import measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def measure(prompts: int, rounds: int) -> Efficiency:
     worker: list[float] = []
     async with EmbeddedBroker() as broker:
         for number in range(rounds):
-            offline.append(await figure("offline", model, str(prompts)))
+            offline.append((await measured("offline", model, str(prompts))).per_s)
             mark = uuid4().hex[:8]
             topics = TopicSettings(
                 events=f"events.{mark}",
@@ -57,7 +57,8 @@ async def measure(prompts: int, rounds: int) -> Efficiency:
                 plan_topics(topics, partitions=4, replication=1),
             )
             servers = broker.bootstrap_servers
-            worker.append(await figure("engine_worker", servers, mark, model, str(prompts)))
+            found = await measured("engine_worker", servers, mark, model, str(prompts))
+            worker.append(found.per_s)
             print(
                 f"round {number + 1}: offline {offline[-1]:.2f}/s, worker {worker[-1]:.2f}/s, "
                 f"ratio {worker[-1] / offline[-1]:.3f}",

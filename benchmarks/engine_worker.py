@@ -1,4 +1,4 @@
-"""The whole worker with vLLM, on the same prompts; prints verdicts per second.
+"""The whole worker with vLLM, on the same prompts.
 
 The clock runs from the moment the events are written into the input topic until the last of them
 is settled, so reading, deciding, publishing and committing are all inside it.
@@ -6,7 +6,6 @@ is settled, so reading, deciding, publishing and committing are all inside it.
 
 import asyncio
 import sys
-from time import perf_counter
 from typing import Any
 
 import orjson
@@ -22,13 +21,14 @@ from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 from afterguard.telemetry.logs import configure_logs
 from afterguard.telemetry.settings import LogSettings
+from benchmarks.child import Figures, StopWatch, tell
 from benchmarks.prompts import POLICIES, engine_settings, pairs, warm_up_and_measured
 
 _LOOK_S = 0.005
 
 
-async def run(bootstrap_servers: str, mark: str, model: str, prompts: int) -> float:
-    """Verdicts per second."""
+async def run(bootstrap_servers: str, mark: str, model: str, prompts: int) -> Figures:
+    """Of verdicts."""
     settings = Settings(
         kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group_id=f"bench-{mark}"),
         topics=TopicSettings(
@@ -45,28 +45,28 @@ async def run(bootstrap_servers: str, mark: str, model: str, prompts: int) -> fl
     app, stop = build(settings), Stop()
     warm_up, measured = warm_up_and_measured(prompts)
     verdicts = sum(1 for _ in pairs(measured))
-    rate = 0.0
+    found: Figures | None = None
 
     async def settled(count: int) -> None:
         while app.assignments.fates.settled < count:
             await asyncio.sleep(_LOOK_S)
 
     async def measure() -> None:
-        nonlocal rate
+        nonlocal found
         await _write(settings, warm_up)
         await settled(len(warm_up))
-        began = perf_counter()
+        watch = StopWatch()
         await _write(settings, measured)
         await settled(len(warm_up) + len(measured))
-        rate = verdicts / (perf_counter() - began)
+        found = watch.figures(verdicts)
         stop.ask()
 
     watching = asyncio.create_task(measure())
     code = await serve(app, stop)
     watching.cancel()
-    if code:
-        raise SystemExit(code)
-    return rate
+    if code or found is None:
+        raise SystemExit(code or 1)
+    return found
 
 
 async def _write(settings: Settings, events: list[dict[str, Any]]) -> None:
@@ -84,4 +84,4 @@ async def _write(settings: Settings, events: list[dict[str, Any]]) -> None:
 if __name__ == "__main__":
     prepare_environment()
     servers, mark, model, prompts = sys.argv[1:]
-    print(uvloop.run(run(servers, mark, model, int(prompts))))
+    tell(uvloop.run(run(servers, mark, model, int(prompts))))

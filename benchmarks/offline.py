@@ -1,8 +1,7 @@
-"""vLLM alone: `LLM.generate` on the worker's prompts; prints verdicts per second."""
+"""vLLM alone: `LLM.generate` on the worker's prompts."""
 
 import sys
 from dataclasses import fields
-from time import perf_counter
 from typing import Any
 
 from afterguard.embedded.cpu_engine import prepare_environment
@@ -10,11 +9,12 @@ from afterguard.engine.answer import ANSWER_TOKENS
 from afterguard.engine.formats.pick import pick_format
 from afterguard.engine.vllm_arguments import engine_arguments
 from afterguard.policy.prompt import content_for
+from benchmarks.child import Figures, StopWatch, tell
 from benchmarks.prompts import engine_settings, pairs, warm_up_and_measured
 
 
-def main(model: str, prompts: int) -> float:
-    """Verdicts per second, the engine's start and a warm-up left out."""
+def main(model: str, prompts: int) -> Figures:
+    """Verdicts, the engine's start and a warm-up left out."""
     prepare_environment()
     from vllm import LLM  # noqa: PLC0415 (after the environment)
     from vllm.engine.arg_utils import AsyncEngineArgs  # noqa: PLC0415
@@ -45,10 +45,9 @@ def main(model: str, prompts: int) -> float:
 
     warm_up, measured = warm_up_and_measured(prompts)
     generate(warm_up)
-    began = perf_counter()
-    done = generate(measured)
-    return done / (perf_counter() - began)
+    watch = StopWatch()
+    return watch.figures(generate(measured))
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1], int(sys.argv[2])))
+    tell(main(sys.argv[1], int(sys.argv[2])))

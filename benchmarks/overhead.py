@@ -9,7 +9,7 @@ from uuid import uuid4
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
-from benchmarks.child import figure
+from benchmarks.child import Figures, measured
 from benchmarks.load import fill
 
 _POLICY = """---
@@ -46,10 +46,14 @@ Judge whether the content breaks rule B1.
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Medians over the rounds, events per second, and their ratio."""
+    """Medians over the rounds: events per second, and the worker's share of the bare loop's.
+
+    `cpu_ratio` is the same share in processor time, which a noisy machine disturbs less.
+    """
 
     bare: float
     worker: float
+    cpu_ratio: float
 
     @property
     def ratio(self) -> float:
@@ -65,8 +69,8 @@ async def measure(events: int, rounds: int, *, profile: Path | None = None) -> O
         rounds: How often.
         profile: Where py-spy's raw stacks of one more worker go; None for no profile.
     """
-    bare: list[float] = []
-    worker: list[float] = []
+    bare: list[Figures] = []
+    worker: list[Figures] = []
     with TemporaryDirectory(prefix="afterguard-bench-") as folder:
         Path(folder, "bench.md").write_text(_POLICY, encoding="utf-8")
         async with EmbeddedBroker() as broker:
@@ -82,14 +86,21 @@ async def measure(events: int, rounds: int, *, profile: Path | None = None) -> O
             for number in range(rounds):
                 group = f"bare-{uuid4()}"
                 bare.append(
-                    await figure("bare", servers, topics.events, topics.audit, group, str(events))
+                    await measured("bare", servers, topics.events, topics.audit, group, str(events))
                 )
-                worker.append(await figure("worker", *worker_arguments()))
+                worker.append(await measured("worker", *worker_arguments()))
+                one, other = bare[-1], worker[-1]
                 print(
-                    f"round {number + 1}: bare {bare[-1]:,.0f}/s, worker {worker[-1]:,.0f}/s, "
-                    f"ratio {worker[-1] / bare[-1]:.2f}",
+                    f"round {number + 1}: bare {one.per_s:,.0f}/s {one.cpu_us:.0f} us, "
+                    f"worker {other.per_s:,.0f}/s {other.cpu_us:.0f} us, "
+                    f"ratio {other.per_s / one.per_s:.2f} (processor time "
+                    f"{one.cpu_us / other.cpu_us:.2f})",
                     flush=True,
                 )
             if profile is not None:
-                await figure("worker", *worker_arguments(), profile=profile)
-    return Overhead(median(bare), median(worker))
+                await measured("worker", *worker_arguments(), profile=profile)
+    return Overhead(
+        median(it.per_s for it in bare),
+        median(it.per_s for it in worker),
+        median(it.cpu_us for it in bare) / median(it.cpu_us for it in worker),
+    )

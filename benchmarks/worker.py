@@ -1,9 +1,8 @@
-"""The whole worker with the null engine, as a process of its own; prints events per second."""
+"""The whole worker with the null engine, as a process of its own."""
 
 import asyncio
 import sys
 from pathlib import Path
-from time import perf_counter
 
 import uvloop
 
@@ -16,14 +15,15 @@ from afterguard.settings import Settings
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 from afterguard.telemetry.logs import configure_logs
 from afterguard.telemetry.settings import LogSettings
+from benchmarks.child import Figures, StopWatch, tell
 
 _LOOK_S = 0.005
 
 
 async def run(
     bootstrap_servers: str, topics: TopicSettings, group: str, events: int, policies: Path
-) -> float:
-    """Events per second from the first record taken to the last one settled."""
+) -> Figures:
+    """From the first record taken to the last one settled."""
     settings = Settings(
         kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group_id=group),
         topics=topics,
@@ -33,24 +33,24 @@ async def run(
     )
     configure_logs(LogSettings(level="warning"))
     app, stop = build(settings), Stop()
-    measured = 0.0
+    found: Figures | None = None
 
     async def measure() -> None:
-        nonlocal measured
+        nonlocal found
         while not app.assignments.fates.admitted:
             await asyncio.sleep(_LOOK_S)
-        began = perf_counter()
+        watch = StopWatch()
         while app.assignments.fates.settled < events:
             await asyncio.sleep(_LOOK_S)
-        measured = events / (perf_counter() - began)
+        found = watch.figures(events)
         stop.ask()
 
     watching = asyncio.create_task(measure())
     code = await serve(app, stop)
     watching.cancel()
-    if code:
-        raise SystemExit(code)
-    return measured
+    if code or found is None:
+        raise SystemExit(code or 1)
+    return found
 
 
 if __name__ == "__main__":
@@ -58,4 +58,4 @@ if __name__ == "__main__":
     names = TopicSettings(
         events=source, audit=audit, interventions=interventions, dead_letters=letters
     )
-    print(uvloop.run(run(servers, names, group, int(count), Path(folder))))
+    tell(uvloop.run(run(servers, names, group, int(count), Path(folder))))

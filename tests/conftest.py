@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
-from tests.group_coordinator import GroupCoordinator
 from hypothesis import settings as hypothesis_settings
+from tests.group_coordinator import GroupCoordinator
 
 from afterguard.contracts.errors import AfterguardError
 from afterguard.embedded.broker import EmbeddedBroker
