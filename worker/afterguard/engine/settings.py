@@ -34,7 +34,9 @@ class EngineSettings(BaseModel):
     max_num_batched_tokens: int = Field(default=8192, ge=64, description="Tokens in one step.")
     max_model_len: int = Field(default=8192, ge=256, description="Prompt plus answer, in tokens.")
     max_content_tokens: int = Field(
-        default=4096, ge=16, description="Longer contents become the outcome `truncated`."
+        default=4096,
+        ge=16,
+        description="Longer contents become the outcome `truncated`. `openai`: estimated.",
     )
     reasoning_max_tokens: dict[Effort, int] = Field(
         default={Effort.LOW: 512, Effort.MEDIUM: 1024, Effort.HIGH: 2048},
@@ -45,8 +47,8 @@ class EngineSettings(BaseModel):
     )
     structured: bool = Field(
         default=True,
-        description="Hold the answer to its fixed shape by a grammar. `openai`: needs a server "
-        "that supports vLLM's structural tags.",
+        description="Hold the answer to its fixed shape by a grammar. `openai`: by vLLM's "
+        "structural tags where the server applies them, else by a JSON Schema, else not at all.",
     )
     start_timeout_s: float = Field(default=1800, gt=0, description="Model download included.")
     stop_timeout_s: float = Field(
