@@ -13,6 +13,7 @@ import uvloop
 
 from afterguard.app import build
 from afterguard.contracts.records import OutputRecord
+from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS
 from afterguard.embedded.cpu_engine import prepare_environment
 from afterguard.health.settings import HttpSettings
 from afterguard.lifecycle import Stop, serve
@@ -30,7 +31,11 @@ _LOOK_S = 0.005
 async def run(bootstrap_servers: str, mark: str, model: str, prompts: int) -> Figures:
     """Of verdicts."""
     settings = Settings(
-        kafka=KafkaSettings(bootstrap_servers=bootstrap_servers, group_id=f"bench-{mark}"),
+        kafka=KafkaSettings(
+            bootstrap_servers=bootstrap_servers,
+            group_id=f"bench-{mark}",
+            empty_fetch_pause_ms=EMPTY_FETCH_PAUSE_MS,
+        ),
         topics=TopicSettings(
             events=f"events.{mark}",
             interventions=f"interventions.{mark}",

@@ -37,8 +37,8 @@ class Log(Protocol):
 class KafkaLog:
     """A broker."""
 
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    def __init__(self, broker: Broker, *, empty_fetch_pause_ms: int = 0) -> None:
+        self._broker, self._pause_ms = broker, empty_fetch_pause_ms
 
     async def topic(self, partitions: int) -> str:
         name = f"log.{uuid4().hex[:8]}"
@@ -47,7 +47,8 @@ class KafkaLog:
         return name
 
     def consumer(self, topic: str, group: str) -> Consumer:
-        return KafkaConsumer(self._broker.settings(group_id=group), topic)
+        settings = self._broker.settings(group_id=group, empty_fetch_pause_ms=self._pause_ms)
+        return KafkaConsumer(settings, topic)
 
     def producer(self) -> Producer:
         return KafkaProducer(self._broker.settings(request_timeout_ms=1_000))

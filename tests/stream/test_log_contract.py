@@ -18,14 +18,22 @@ from tests.stream.logs import (
 
 from afterguard.contracts.errors import StreamUnavailable, TopicMissing
 from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS
 from afterguard.stream.ports import Consumer, Partition
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.broker)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("kafka", marks=pytest.mark.broker),
+        pytest.param("kafka with pauses", marks=pytest.mark.broker),
+    ]
+)
 def log(request: pytest.FixtureRequest) -> Log:
     if request.param == "memory":
         return InMemory()
-    return KafkaLog(request.getfixturevalue("group_kafka"))
+    pause_ms = EMPTY_FETCH_PAUSE_MS if request.param == "kafka with pauses" else 0
+    return KafkaLog(request.getfixturevalue("group_kafka"), empty_fetch_pause_ms=pause_ms)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from afterguard.cli.demo_traffic import DemoPlan, Traffic, file_records
 from afterguard.contracts.codec import decode_event
 from afterguard.contracts.errors import EngineUnavailable
 from afterguard.contracts.records import InputRecord
-from afterguard.embedded.broker import EmbeddedBroker
+from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS, EmbeddedBroker
 from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
 from afterguard.embedded.demo_worker import DemoWorker, run_directory
 from afterguard.embedded.model import prepare_model
@@ -76,7 +76,11 @@ async def run_demo(
         broker = await stack.enter_async_context(EmbeddedBroker())
         valkey = await stack.enter_async_context(EmbeddedValkey())
         settings = Settings(
-            kafka=KafkaSettings(bootstrap_servers=broker.bootstrap_servers, group_id="demo"),
+            kafka=KafkaSettings(
+                bootstrap_servers=broker.bootstrap_servers,
+                group_id="demo",
+                empty_fetch_pause_ms=EMPTY_FETCH_PAUSE_MS,
+            ),
             redis=RedisSettings(url=SecretStr(valkey.url)),
             http=HttpSettings(port=free_port()),
             policies=policies,

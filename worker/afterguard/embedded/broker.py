@@ -11,6 +11,10 @@ from pathlib import Path
 from afterguard.contracts.errors import SettingsError
 from afterguard.embedded.process import EmbeddedProcess, free_port, port_answers
 
+# For `kafka.empty_fetch_pause_ms`: it answers an empty fetch at once, and a client that asks again
+# at once takes half a core.
+EMPTY_FETCH_PAUSE_MS = 50
+
 
 class EmbeddedBroker(EmbeddedProcess):
     """An async context manager; the broker lives as long as its block.

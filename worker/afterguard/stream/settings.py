@@ -75,6 +75,12 @@ class KafkaSettings(BaseModel):
     max_partition_fetch_bytes: int = Field(
         default=2 * 2**20, ge=1_024, description="Of these, bytes of one partition."
     )
+    empty_fetch_pause_ms: int = Field(
+        default=0,
+        ge=0,
+        description="How long to ask for nothing after an empty fetch. Only for a broker that "
+        "answers at once instead of waiting for records, as the embedded one does.",
+    )
     linger_ms: int = Field(
         default=5, ge=0, description="How long an output waits for others to be sent with."
     )

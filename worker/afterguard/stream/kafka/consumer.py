@@ -25,6 +25,8 @@ from afterguard.stream.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
 
+# Long enough for one fetch, where a broker answers empty ones at once.
+_PROMPT_S = 0.01
 _GROUP_MOVED_ON = (
     CommitFailedError,
     IllegalGenerationError,
@@ -45,6 +47,7 @@ class KafkaConsumer:
         self._settings, self._topic = settings, topic
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[TopicPartition, int] = {}
+        self._held = False
 
     async def start(self, listener: AssignmentListener) -> None:
         """See `stream.ports.Consumer.start`."""
@@ -88,6 +91,25 @@ class KafkaConsumer:
 
     async def take(self, max_records: int, timeout_s: float) -> Sequence[InputRecord]:
         """See `stream.ports.Consumer.take`."""
+        pause_s = min(self._settings.empty_fetch_pause_ms / 1000, timeout_s)
+        taken = await self._fetched(
+            max_records, min(timeout_s, _PROMPT_S) if pause_s else timeout_s
+        )
+        if not taken and pause_s and not self._held:
+            await self._rest(pause_s)
+        return taken
+
+    async def _rest(self, seconds: float) -> None:
+        # What is fetched meanwhile is kept, for only `getmany` drops records of what is paused.
+        consumer = self._started
+        consumer.pause(*consumer.assignment())
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if not self._held:
+                self.resume()
+
+    async def _fetched(self, max_records: int, timeout_s: float) -> Sequence[InputRecord]:
         try:
             batches = await self._started.getmany(
                 timeout_ms=int(timeout_s * 1000), max_records=max_records
@@ -125,12 +147,14 @@ class KafkaConsumer:
 
     def pause(self) -> None:
         """See `stream.ports.Consumer.pause`."""
+        self._held = True
         # Without a client nothing is assigned; a rebalance may still end while we leave the group.
         if self._consumer is not None:
             self._consumer.pause(*self._consumer.assignment())
 
     def resume(self) -> None:
         """See `stream.ports.Consumer.resume`."""
+        self._held = False
         if self._consumer is not None:
             self._consumer.resume(*self._consumer.assignment())
 
