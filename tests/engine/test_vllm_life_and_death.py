@@ -58,7 +58,7 @@ async def main():
     judge._settings.probe_timeout_s = 30
     told["thawed"] = await judge.healthy()
     in_flight = asyncio.ensure_future(attempt(judge, Effort.HIGH))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.05)
     os.kill(engine.pid, signal.SIGKILL)
     told["in flight"] = await in_flight
     told["after"] = await attempt(judge), await judge.healthy()
