@@ -86,14 +86,14 @@ def test_ctrl_c_drains_and_counts_what_is_there() -> None:
 @pytest.mark.broker
 @pytest.mark.redis
 def test_with_vllm_on_the_cpu_every_verdict_is_the_models_own() -> None:
-    told = demo("--events", "36", "--json")
+    told = demo("--events", "12", "--json")
     assert told.code == 0, told.err
     found = last_line(told)
     assert found["engine"] == "vllm"
-    assert found["events"] == 36
+    assert found["events"] == 12
     assert found["lost"] == found["duplicates"] == found["left"] == 0
     assert sum(found["outcomes"].values()) == found["verdicts"]
-    assert found["judged"] > 36
+    assert found["judged"] > 12
     assert found["interventions"] > 0
     assert found["prefix_cache_hit_ratio"] > 0.5
     assert "is no judge" in told.err
