@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.policy.documents import BODY, FRONT, PATH, document
@@ -296,3 +297,14 @@ def test_broken_utf8_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(PolicyError) as caught:
         read_policy(path)
     assert caught.value.line == 3
+
+
+def test_what_a_library_does_to_yaml_changes_no_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen with a library that comes with vLLM: it makes every timestamp a text."""
+    monkeypatch.setitem(
+        yaml.SafeLoader.yaml_constructors,
+        "tag:yaml.org,2002:timestamp",
+        yaml.SafeLoader.construct_yaml_str,
+    )
+    head = "---\nid: !!timestamp 2026-13-45\n---\n"
+    assert "is not valid YAML" in told(head + BODY)[0]

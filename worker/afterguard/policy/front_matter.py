@@ -40,6 +40,14 @@ _Loader.yaml_implicit_resolvers = {
     first: [it for it in resolvers if it[0] == _NULL]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+# Of our own: libraries that come with engines change those of SafeLoader for the whole process.
+_Loader.yaml_constructors = {
+    _NULL: yaml.SafeLoader.construct_yaml_null,
+    "tag:yaml.org,2002:str": yaml.SafeLoader.construct_yaml_str,
+    "tag:yaml.org,2002:seq": yaml.SafeLoader.construct_yaml_seq,
+    "tag:yaml.org,2002:map": yaml.SafeLoader.construct_yaml_map,
+    None: yaml.SafeLoader.construct_undefined,
+}
 
 
 def read_front_matter(text: str, path: Path) -> FrontMatter:
