@@ -11,21 +11,17 @@ from typing import Any
 import orjson
 import uvloop
 
-from afterguard.app import build
+from afterguard.app import App
 from afterguard.contracts.records import OutputRecord
 from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS
 from afterguard.embedded.cpu_engine import prepare_environment
 from afterguard.health.settings import HttpSettings
-from afterguard.lifecycle import Stop, serve
 from afterguard.settings import Settings
 from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.settings import KafkaSettings, TopicSettings
-from afterguard.telemetry.logs import configure_logs
-from afterguard.telemetry.settings import LogSettings
 from benchmarks.child import Figures, StopWatch, tell
 from benchmarks.prompts import POLICIES, engine_settings, pairs, warm_up_and_measured
-
-_LOOK_S = 0.005
+from benchmarks.serving import served, settled
 
 
 async def run(bootstrap_servers: str, mark: str, model: str, prompts: int) -> Figures:
@@ -46,32 +42,18 @@ async def run(bootstrap_servers: str, mark: str, model: str, prompts: int) -> Fi
         policies=POLICIES,
         http=HttpSettings(enabled=False),
     )
-    configure_logs(LogSettings(level="warning"))
-    app, stop = build(settings), Stop()
     warm_up, measured = warm_up_and_measured(prompts)
     verdicts = sum(1 for _ in pairs(measured))
-    found: Figures | None = None
 
-    async def settled(count: int) -> None:
-        while app.assignments.fates.settled < count:
-            await asyncio.sleep(_LOOK_S)
-
-    async def measure() -> None:
-        nonlocal found
+    async def measure(app: App) -> Figures:
         await _write(settings, warm_up)
-        await settled(len(warm_up))
+        await settled(app, len(warm_up))
         watch = StopWatch()
         await _write(settings, measured)
-        await settled(len(warm_up) + len(measured))
-        found = watch.figures(verdicts)
-        stop.ask()
+        await settled(app, len(warm_up) + len(measured))
+        return watch.figures(verdicts)
 
-    watching = asyncio.create_task(measure())
-    code = await serve(app, stop)
-    watching.cancel()
-    if code or found is None:
-        raise SystemExit(code or 1)
-    return found
+    return await served(settings, measure)
 
 
 async def _write(settings: Settings, events: list[dict[str, Any]]) -> None:

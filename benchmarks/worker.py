@@ -6,16 +6,14 @@ from pathlib import Path
 
 import uvloop
 
-from afterguard.app import build
+from afterguard.app import App
 from afterguard.engine.settings import EngineSettings
 from afterguard.health.settings import HttpSettings
-from afterguard.lifecycle import Stop, serve
 from afterguard.policy.settings import PolicySettings
 from afterguard.settings import Settings
 from afterguard.stream.settings import KafkaSettings, TopicSettings
-from afterguard.telemetry.logs import configure_logs
-from afterguard.telemetry.settings import LogSettings
 from benchmarks.child import Figures, StopWatch, tell
+from benchmarks.serving import served, settled
 
 _LOOK_S = 0.005
 
@@ -31,26 +29,15 @@ async def run(
         http=HttpSettings(port=0),
         policies=PolicySettings(directory=policies),
     )
-    configure_logs(LogSettings(level="warning"))
-    app, stop = build(settings), Stop()
-    found: Figures | None = None
 
-    async def measure() -> None:
-        nonlocal found
+    async def measure(app: App) -> Figures:
         while not app.assignments.fates.admitted:
             await asyncio.sleep(_LOOK_S)
         watch = StopWatch()
-        while app.assignments.fates.settled < events:
-            await asyncio.sleep(_LOOK_S)
-        found = watch.figures(events)
-        stop.ask()
+        await settled(app, events)
+        return watch.figures(events)
 
-    watching = asyncio.create_task(measure())
-    code = await serve(app, stop)
-    watching.cancel()
-    if code or found is None:
-        raise SystemExit(code or 1)
-    return found
+    return await served(settings, measure)
 
 
 if __name__ == "__main__":
