@@ -16,12 +16,13 @@ from tests.samples import event_fields
 from afterguard.app import App, build
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.dead_letters import DeadLetter
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.interventions import Intervention
 from afterguard.contracts.records import Headers, InputRecord
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.engine.null_engine import NullJudge
 from afterguard.flow.ports import Judge
-from afterguard.lifecycle import ExitCode, Stop, serve
+from afterguard.lifecycle import Stop, serve
 from afterguard.settings import Settings
 from afterguard.stream.settings import TopicSettings
 

@@ -9,10 +9,11 @@ from tests.samples import event_fields
 
 from afterguard.app import App, build
 from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.records import OutputRecord
 from afterguard.engine.null_engine import NullJudge
 from afterguard.flow.ports import Judge
-from afterguard.lifecycle import ExitCode, Stop, serve
+from afterguard.lifecycle import Stop, serve
 from afterguard.settings import Settings
 from afterguard.stream.memory import MemoryConsumer, MemoryLog, MemoryProducer
 from afterguard.stream.ports import Consumer, Partition, Producer

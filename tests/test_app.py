@@ -13,9 +13,9 @@ from tests.samples import answered, event_fields, input_record
 
 from afterguard.app import App, build, decoder
 from afterguard.contracts.errors import PolicyError, RejectedInput, SettingsError
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.records import OutputRecord
 from afterguard.engine.null_engine import NullJudge
-from afterguard.lifecycle import ExitCode
 from afterguard.settings import Settings
 from afterguard.stream.kafka.consumer import KafkaConsumer
 from afterguard.stream.kafka.producer import KafkaProducer

@@ -24,9 +24,10 @@ from afterguard.contracts.errors import (
     StreamUnavailable,
     TopicMissing,
 )
+from afterguard.contracts.exit_codes import ExitCode, exit_code
 from afterguard.contracts.records import OutputRecord
 from afterguard.health.engine_watch import EngineWatch
-from afterguard.lifecycle import ExitCode, Stop, exit_code
+from afterguard.lifecycle import Stop
 from afterguard.stream.memory import MemoryConsumer, MemoryLog, MemoryProducer
 from afterguard.stream.ports import Partition
 

@@ -9,7 +9,7 @@ from tests.memory_worker import EVENTS, MemoryWorker, until
 from tests.samples import answered
 
 from afterguard.contracts.errors import EngineUnavailable, SettingsError, StreamUnavailable
-from afterguard.lifecycle import ExitCode
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.stream.memory import MemoryConsumer, MemoryLog
 
 CLEAN = answered(False)

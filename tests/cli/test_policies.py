@@ -8,8 +8,8 @@ from tests.policy.documents import BODY, FRONT, document
 from typer.testing import CliRunner
 
 from afterguard.cli.policies import policies_app
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.engine.prompt import instructions
-from afterguard.lifecycle import ExitCode
 from afterguard.policy.document import read_policy
 from afterguard.policy.registry import load_policies
 from afterguard.policy.settings import PolicySettings

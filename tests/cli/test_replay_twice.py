@@ -12,8 +12,9 @@ from tests.conftest import Broker, MakeTopics
 from tests.onlooker import read_topic
 
 from afterguard.app import build
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.engine.null_engine import NullJudge
-from afterguard.lifecycle import ExitCode, Stop, serve
+from afterguard.lifecycle import Stop, serve
 from afterguard.settings import Settings
 
 WAIT_S = 60.0

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.commands import ended, start
 from tests.conftest import Broker
 
-from afterguard.lifecycle import ExitCode
+from afterguard.contracts.exit_codes import ExitCode
 
 NULL = {"AFTERGUARD_ENGINE__KIND": "null", "AFTERGUARD_HTTP__ENABLED": "false"}
 

@@ -13,8 +13,8 @@ from tests.cli.commands import Told, afterguard, ended, start
 from tests.conftest import Broker
 from tests.onlooker import read_topic
 
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.records import OutputRecord
-from afterguard.lifecycle import ExitCode
 from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.settings import TopicSettings
 

@@ -11,10 +11,10 @@ from tests.memory_worker import MemoryWorker, until
 from tests.samples import event_fields
 
 from afterguard.contracts.dead_letters import DeadLetter
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.records import OutputRecord
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
-from afterguard.lifecycle import ExitCode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -13,12 +13,12 @@ from tests.conftest import Broker
 from tests.samples import event_fields
 
 from afterguard.contracts.errors import EngineUnavailable
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.records import OutputRecord
 from afterguard.embedded.demo_worker import DemoWorker
 from afterguard.embedded.process import free_port
 from afterguard.engine.settings import EngineSettings
 from afterguard.health.settings import HttpSettings
-from afterguard.lifecycle import ExitCode
 from afterguard.policy.settings import PolicySettings
 from afterguard.settings import Settings
 from afterguard.state.settings import RedisSettings

@@ -6,8 +6,8 @@ import pytest
 from tests.conftest import Broker, MakeTopics
 from tests.faults.worker_process import WorkerProcess
 
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.embedded.process import free_port
-from afterguard.lifecycle import ExitCode
 from afterguard.stream.settings import TopicSettings
 
 pytestmark = [pytest.mark.kills, pytest.mark.slow]

@@ -8,7 +8,7 @@ from tests.conftest import Broker, MakeTopics
 from tests.faults.worker_process import count, fill, until_committed, until_written, worker
 from tests.onlooker import committed
 
-from afterguard.lifecycle import ExitCode
+from afterguard.contracts.exit_codes import ExitCode
 
 pytestmark = [pytest.mark.broker, pytest.mark.kills, pytest.mark.slow]
 

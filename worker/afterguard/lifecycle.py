@@ -1,7 +1,4 @@
-"""Lifecycle: start in order, serve, drain, and end with an exit code that says why.
-
-Each exit code is named; runbooks and the chart cite the names.
-"""
+"""Lifecycle: start in order, serve, drain, and end with an exit code that says why."""
 
 import asyncio
 import gc
@@ -9,7 +6,6 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
@@ -17,13 +13,8 @@ from typing import TypeVar
 import structlog
 
 from afterguard.app import App
-from afterguard.contracts.errors import (
-    AfterguardError,
-    EngineError,
-    PolicyError,
-    SettingsError,
-    StreamError,
-)
+from afterguard.contracts.errors import AfterguardError
+from afterguard.contracts.exit_codes import ExitCode, exit_code
 from afterguard.parts import Act, Parts
 
 _log = structlog.get_logger(__name__)
@@ -33,31 +24,6 @@ _LAST_WRITE_S = 5.0
 _FRAMES = 8
 
 Failure = TypeVar("Failure", bound=BaseException)
-
-
-class ExitCode(IntEnum):
-    """How a worker ended."""
-
-    DRAINED = 0
-    UNFORESEEN = 1
-    CONFIGURATION = 78
-    ENGINE_DIED = 80
-    STREAM_LOST = 81
-
-
-def exit_code(error: BaseException) -> ExitCode:
-    """The exit code that an error stands for; looks into exception groups."""
-    if isinstance(error, BaseExceptionGroup):
-        codes = {exit_code(inner) for inner in error.exceptions}
-        return max(codes, default=ExitCode.UNFORESEEN)
-    match error:
-        case SettingsError() | PolicyError():
-            return ExitCode.CONFIGURATION
-        case EngineError():
-            return ExitCode.ENGINE_DIED
-        case StreamError():
-            return ExitCode.STREAM_LOST
-    return ExitCode.UNFORESEEN
 
 
 class Stop:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from afterguard.contracts.errors import AfterguardError, PolicyError, SettingsError
-from afterguard.lifecycle import exit_code
+from afterguard.contracts.exit_codes import exit_code
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.contracts.errors import EngineUnavailable, PolicyError, SettingsError
+from afterguard.contracts.exit_codes import ExitCode
 from afterguard.engine.formats.harmony import Harmony
 from afterguard.engine.prompt import instructions
-from afterguard.lifecycle import ExitCode
 from afterguard.policy.document import read_text
 from afterguard.policy.lint import Report, clashes, lint
 from afterguard.policy.registry import policy_files, shipped_policies

@@ -13,7 +13,8 @@ from afterguard.app import build
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.contracts.errors import TopicMissing
-from afterguard.lifecycle import ExitCode, Stop, serve
+from afterguard.contracts.exit_codes import ExitCode
+from afterguard.lifecycle import Stop, serve
 from afterguard.settings import Settings, load_settings
 from afterguard.stream.kafka.admin import missing_topics
 from afterguard.telemetry.logs import configure_logs
