@@ -1,4 +1,4 @@
-"""The small server: `/livez` and `/readyz` for probes, `/metrics` for Prometheus."""
+"""The small server: `/livez` and `/readyz` for probes, `/metrics` for Prometheus, and controls."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from afterguard.contracts.errors import SettingsError
+from afterguard.health.control import Control, handler
 from afterguard.health.settings import HttpSettings
 
 
@@ -23,13 +24,14 @@ Probe = Callable[[], ProbeResult]
 
 
 class HealthServer:
-    """Serves probes and metrics.
+    """Serves probes, metrics and controls.
 
     Args:
         settings: Where to listen.
         live: By name; one that fails means: restart this worker.
         ready: By name; one that fails means: it does not work yet, or not now.
         registries: Their metrics are shown one after another.
+        controls: Answered to loopback peers alone; see `health.control`.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class HealthServer:
         live: Mapping[str, Probe],
         ready: Mapping[str, Probe],
         registries: Sequence[CollectorRegistry],
+        controls: Sequence[Control] = (),
     ) -> None:
         self._settings, self._live, self._ready = settings, live, ready
-        self._registries = registries
+        self._registries, self._controls = registries, controls
         self._runner: web.AppRunner | None = None
 
     @property
@@ -66,6 +69,8 @@ class HealthServer:
         app.router.add_get("/livez", lambda _: _answer(self._live))
         app.router.add_get("/readyz", lambda _: _answer({**self._live, **self._ready}))
         app.router.add_get("/metrics", self._metrics)
+        for control in self._controls:
+            app.router.add_route(control.method, control.path, handler(control, lambda: self.port))
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
