@@ -1,11 +1,13 @@
 """Every command teaches its use: an example, and a word about each option."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer
-from tests.cli.commands import afterguard
+from tests.cli.commands import afterguard, environment
 
 from afterguard.cli.main import app
 
@@ -48,6 +50,17 @@ def test_each_option_and_argument_has_a_help_text(path: tuple[str, ...]) -> None
 def test_a_group_lists_its_commands(group: str) -> None:
     told = afterguard(group, "--help")
     assert all(path[1] in told.out for path in COMMANDS if path[0] == group)
+
+
+def test_a_command_does_not_load_what_only_another_needs() -> None:
+    call = "import sys\nfrom afterguard.cli.main import app\n"
+    call += "try: app(['schema', '--help'])\nfinally: print(*sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", call], capture_output=True, check=True, env=environment({})
+    )
+    loaded = set(told.stdout.decode().split())
+    assert "afterguard.cli.schema" in loaded
+    assert not loaded & {"afterguard.app", "afterguard.lifecycle", "aiokafka", "redis", "aiohttp"}
 
 
 def test_the_version_is_told() -> None:
