@@ -1,9 +1,10 @@
 """Dispatch: hands waiting events to the judge, the most urgent first, so many at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import partial
+from time import monotonic
 
 import structlog
 
@@ -16,11 +17,14 @@ from afterguard.flow.findings import Finding, Reading
 from afterguard.flow.judge import Judging
 from afterguard.flow.lanes import Lanes
 from afterguard.flow.ports import Publisher
+from afterguard.flow.travel import Travel
 from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
 _FAULT = Finding(Reading(Outcome.FAILED, Reason.INTERNAL_FAULT))
+_LOOK_S = 0.5
+_ADRIFT_S = 120.0
 
 
 class Dispatch:
@@ -32,7 +36,9 @@ class Dispatch:
         publisher: Takes decisions.
         limit: Most events at the judge at once; the others wait in their lanes.
         metrics: Where what waits is shown.
+        adrift_s: How long work is kept whose partition went and did not come back, seconds.
         now: The wall clock.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -43,11 +49,14 @@ class Dispatch:
         *,
         limit: int,
         metrics: Metrics,
+        adrift_s: float = _ADRIFT_S,
         now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._judging, self._decide, self._publisher = judging, decide, publisher
         self._limit = limit
-        self._now = now
+        self._now, self._clock = now, clock
+        self._travel = Travel(limit_s=adrift_s, limit_events=2 * limit)
         self._lanes: Lanes[Admission] = Lanes()
         metrics.waiting_events.set_function(lambda: len(self._lanes))
         self._running: dict[Admission, asyncio.Task[None]] = {}
@@ -62,11 +71,13 @@ class Dispatch:
         """
         async with asyncio.TaskGroup() as group:
             self._group = group
+            looking = group.create_task(self._look())
             try:
                 self._fill()
                 await self._closing.wait()
             finally:
                 self._group = None
+                looking.cancel()
                 for task in self._running.values():
                     task.cancel()
 
@@ -75,7 +86,12 @@ class Dispatch:
         self._closing.set()
 
     def offer(self, admission: Admission) -> None:
-        """Take an event in; it is judged as soon as there is room for it."""
+        """Take an event in; it is judged as soon as there is room for it.
+
+        Work on the same record that was cast off is taken up again instead.
+        """
+        if len(self._travel) and self._adopted(admission):
+            return
         if admission.skip is not None:
             # Nobody judges it, so it need not wait behind those that are judged.
             self._conclude(admission, [Finding(Reading(Outcome.SKIPPED, admission.skip))])
@@ -84,16 +100,39 @@ class Dispatch:
         else:
             self._lanes.push(admission, admission.place)
 
-    def withdraw(self) -> int:
-        """End the judging of events whose partition was taken away.
+    def cast_off(self) -> int:
+        """Let the work of partitions that were taken away go on without an owner.
+
+        Their ledgers are closed by now. What waits in a lane is dropped: it cost nothing yet.
 
         Returns:
-            How many requests were ended; those still waiting in a lane leave it by themselves.
+            How many events' work goes on.
         """
-        gone = [task for admission, task in self._running.items() if not admission.entry.live]
-        for task in gone:
-            task.cancel()
-        return len(gone)
+        self._lanes.keep(lambda it: it.entry.live)
+        count, excess = self._travel.cast_off(self._running, self._clock())
+        self._end(excess)
+        return count
+
+    def land(self, partitions: Collection[tuple[str, int]]) -> int:
+        """Partitions were assigned: end the cast-off work of all others in the engine.
+
+        Args:
+            partitions: Topic and number of each that is ours now.
+
+        Returns:
+            How many events' work was given up.
+        """
+        return self._end(self._travel.land(partitions))
+
+    def withdraw(self) -> int:
+        """End the judging of events whose partition was taken away, cast off or not.
+
+        Returns:
+            How many requests were ended.
+        """
+        self._travel.drop()
+        self._lanes.keep(lambda it: it.entry.live)
+        return self._end([it for it in self._running if not it.entry.live])
 
     @property
     def waiting(self) -> int:
@@ -105,6 +144,38 @@ class Dispatch:
         """Events at the judge."""
         return len(self._running)
 
+    @property
+    def adrift(self) -> int:
+        """Events whose work goes on, or is kept, without an owner."""
+        return len(self._travel)
+
+    def _adopted(self, admission: Admission) -> bool:
+        work = self._travel.take(admission.record.coordinates)
+        if work is None:
+            return False
+        earlier = work.admission
+        if not work.fits(admission):
+            self._end([earlier])
+            return False
+        # Its deadline and its place go on from when it was first read.
+        earlier.entry, earlier.ticket = admission.entry, admission.ticket
+        if work.findings is not None:
+            self._conclude(earlier, work.findings)
+        return True
+
+    def _end(self, admissions: Iterable[Admission]) -> int:
+        ended = 0
+        for admission in admissions:
+            ended += 1
+            if task := self._running.get(admission):
+                task.cancel()
+        return ended
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._end(self._travel.overdue(self._clock()))
+
     def _start(self, group: asyncio.TaskGroup, admission: Admission) -> None:
         task = group.create_task(self._carry(admission))
         self._running[admission] = task
@@ -113,6 +184,7 @@ class Dispatch:
 
     def _ended(self, admission: Admission, task: asyncio.Task[None]) -> None:
         del self._running[admission]
+        self._travel.found(admission, None)
         if not task.cancelled() and task.exception() is not None:
             # The group is ending with this error and takes no new tasks.
             self._group = None
@@ -128,10 +200,13 @@ class Dispatch:
         findings = await self._found(admission)
         if admission.entry.live:
             self._conclude(admission, findings)
+        else:
+            self._travel.found(admission, findings)
 
     def _conclude(self, admission: Admission, findings: list[Finding]) -> None:
         decision = self._decided(admission, findings)
         admission.entry.advance(Stage.JUDGED)
+        self._travel.judged(admission, findings)
         self._publisher.publish(decision)
 
     async def _found(self, admission: Admission) -> list[Finding]:

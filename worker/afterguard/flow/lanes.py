@@ -6,7 +6,8 @@ Ageing needs no clock and no re-sorting: an event's place is its virtual arrival
 `arrival + lane * ageing_s`, which orders any two events the same way at every later moment.
 """
 
-from heapq import heappop, heappush
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -56,6 +57,11 @@ class Lanes(Generic[Waiting]):
             IndexError: Nothing waits.
         """
         return heappop(self._heap)[2]
+
+    def keep(self, wanted: Callable[[Waiting], bool]) -> None:
+        """Drop what is not wanted any more."""
+        self._heap = [it for it in self._heap if wanted(it[2])]
+        heapify(self._heap)
 
     def __len__(self) -> int:
         return len(self._heap)
