@@ -19,6 +19,7 @@ from afterguard.flow.settings import DecideSettings, JudgingSettings
 from afterguard.health.settings import HttpSettings
 from afterguard.policy.settings import PolicySettings
 from afterguard.state.settings import RedisSettings
+from afterguard.stream.security_settings import security_contradictions
 from afterguard.stream.settings import (
     DeliverySettings,
     InputSettings,
@@ -99,6 +100,7 @@ def contradictions(settings: Settings) -> list[str]:
             f"kafka.heartbeat_interval_ms ({kafka.heartbeat_interval_ms}) must be at most a third "
             f"of kafka.session_timeout_ms ({kafka.session_timeout_ms})"
         )
+    found += security_contradictions(kafka)
     judging = settings.judging
     if judging.backoff_base_s > judging.backoff_cap_s:
         found.append(

@@ -11,6 +11,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from afterguard.stream.security_settings import KafkaSecuritySettings
+
 TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 
 
@@ -29,7 +31,7 @@ Compression = Annotated[
 ]
 
 
-class KafkaSettings(BaseModel):
+class KafkaClientSettings(BaseModel):
     """Where the broker is and how the group behaves."""
 
     model_config = ConfigDict(extra="forbid")
@@ -88,6 +90,10 @@ class KafkaSettings(BaseModel):
         default=None, description="Of outputs: gzip, snappy, lz4, zstd or none."
     )
     start_timeout_s: float = Field(default=60, gt=0, description="For the broker to answer.")
+
+
+class KafkaSettings(KafkaSecuritySettings, KafkaClientSettings):
+    """Where the broker is, how the group behaves, and how the broker is spoken to."""
 
 
 class TopicSettings(BaseModel):

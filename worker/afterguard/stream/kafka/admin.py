@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from afterguard.contracts.errors import StreamError, StreamUnavailable
 from afterguard.contracts.topic_defaults import MAX_MESSAGE_BYTES, TOPIC_DEFAULTS
 from afterguard.stream.kafka.connection import until_it_answers
+from afterguard.stream.kafka.security import security_arguments
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
 _USUAL_REPLICATION: Final = 3
@@ -160,11 +161,14 @@ async def _create(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan]) -> fro
 
 @asynccontextmanager
 async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    security = security_arguments(kafka)
+
     async def connect() -> AIOKafkaAdminClient:
         admin = AIOKafkaAdminClient(
             bootstrap_servers=kafka.bootstrap_servers,
             client_id=f"{kafka.client_id}-admin",
             request_timeout_ms=kafka.request_timeout_ms,
+            **security,
         )
         try:
             await admin.start()

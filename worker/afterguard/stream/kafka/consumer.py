@@ -20,6 +20,7 @@ from afterguard.contracts.errors import StreamUnavailable, TopicMissing
 from afterguard.contracts.records import InputRecord
 from afterguard.stream.kafka.admin import missing_topics
 from afterguard.stream.kafka.connection import put_away, until_it_answers
+from afterguard.stream.kafka.security import security_arguments
 from afterguard.stream.ports import AssignmentListener, Partition
 from afterguard.stream.settings import KafkaSettings
 
@@ -45,6 +46,7 @@ class KafkaConsumer:
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self._settings, self._topic = settings, topic
+        self._security = security_arguments(settings)
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[TopicPartition, int] = {}
         self._held = False
@@ -75,6 +77,7 @@ class KafkaConsumer:
                 request_timeout_ms=settings.request_timeout_ms,
                 fetch_max_bytes=settings.fetch_max_bytes,
                 max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
+                **self._security,
             )
             consumer.subscribe([self._topic], listener=_Listener(self, listener))
             # The first assignment comes while this waits, and its listener may pause us.

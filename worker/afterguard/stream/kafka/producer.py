@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 from afterguard.contracts.errors import StreamUnavailable
 from afterguard.contracts.records import OutputRecord
 from afterguard.stream.kafka.connection import put_away, until_it_answers
+from afterguard.stream.kafka.security import security_arguments
 from afterguard.stream.settings import KafkaSettings
 
 _BATCH_BYTES = 256 * 1024
@@ -19,6 +20,7 @@ class KafkaProducer:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
+        self._security = security_arguments(settings)
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -36,6 +38,7 @@ class KafkaProducer:
                 max_batch_size=_BATCH_BYTES,
                 max_request_size=_REQUEST_BYTES,
                 request_timeout_ms=settings.request_timeout_ms,
+                **self._security,
             )
             try:
                 await producer.start()

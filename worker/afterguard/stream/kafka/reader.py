@@ -15,6 +15,7 @@ from afterguard.contracts.errors import StreamUnavailable, TopicMissing
 from afterguard.contracts.records import InputRecord
 from afterguard.stream.kafka.admin import topic_states
 from afterguard.stream.kafka.connection import put_away, until_it_answers
+from afterguard.stream.kafka.security import security_arguments
 from afterguard.stream.ports import Partition
 from afterguard.stream.settings import KafkaSettings
 
@@ -118,6 +119,8 @@ async def _read(
 
 
 async def _connected(kafka: KafkaSettings, group_id: str | None) -> AIOKafkaConsumer:
+    security = security_arguments(kafka)
+
     async def connect() -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=kafka.bootstrap_servers,
@@ -130,6 +133,7 @@ async def _connected(kafka: KafkaSettings, group_id: str | None) -> AIOKafkaCons
             request_timeout_ms=kafka.request_timeout_ms,
             fetch_max_bytes=_FETCH_BYTES,
             max_partition_fetch_bytes=_PARTITION_BYTES,
+            **security,
         )
         try:
             await consumer.start()

@@ -1,0 +1,1 @@
+"""Secrets and certificates from files, for whoever speaks to a server."""
