@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, Self
 from uuid import uuid4
 
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.protocol import commit, group
 from aiokafka.protocol.api import RequestHeader_v1
 
@@ -25,6 +26,7 @@ _LOOK_S = 0.05
 @dataclass
 class _Member:
     id: str
+    client: str
     session_s: float
     rebalance_s: float
     protocols: list[tuple[str, bytes]]
@@ -94,6 +96,7 @@ class GroupCoordinator:
         self._groups: dict[str, _Group] = {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.StreamWriter, str] = {}
         self.port = 0
 
     @property
@@ -118,6 +121,32 @@ class GroupCoordinator:
         """How many members a group has now."""
         return len(self._groups[name].members) if name in self._groups else 0
 
+    def generation(self, name: str) -> int:
+        """How many rebalances a group has ended; 0 before the first."""
+        return self._groups[name].generation if name in self._groups else 0
+
+    def assigned(self, name: str) -> dict[str, set[int]]:
+        """The partitions that each client of a group was given last."""
+        found = self._groups.get(name) or _Group()
+        return {
+            member.client: {
+                it.partition for it in ConsumerProtocol.ASSIGNMENT.decode(assignment).partitions()
+            }
+            for member in found.members.values()
+            if (assignment := (found.assignments or {}).get(member.id))
+        }
+
+    def cut(self, client: str | None = None) -> int:
+        """Break the connections of one client, or of all; they may connect again at once.
+
+        Returns:
+            How many.
+        """
+        chosen = [it for it, name in self._clients.items() if client in (None, name)]
+        for writer in chosen:
+            writer.transport.abort()
+        return len(chosen)
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -136,16 +165,18 @@ class GroupCoordinator:
         broker_in, broker_out = await asyncio.open_connection("127.0.0.1", self._broker_port)
         theirs = b"127.0.0.1" + struct.pack(">i", self._broker_port)
         ours = b"127.0.0.1" + struct.pack(">i", self.port)
+        self._clients[writer] = ""
         try:
             # One request at a time, as a broker serves a connection.
             while True:
                 request = await _frame(reader)
                 stream = BytesIO(request)
-                key, version, correlation, _client = RequestHeader_v1.SCHEMA.decode(stream)
+                key, version, correlation, client = RequestHeader_v1.SCHEMA.decode(stream)
+                self._clients[writer] = client
                 header, body = request[: stream.tell()], stream
                 if key in _ANSWERS:
                     answer = struct.pack(">i", correlation)
-                    answer += await _ANSWERS[key](self, version, body)
+                    answer += await _ANSWERS[key](self, version, body, client)
                 else:
                     if key == _OFFSET_COMMIT:
                         asked = _decode(commit, "OffsetCommitRequest", version, body)
@@ -161,20 +192,21 @@ class GroupCoordinator:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            del self._clients[writer]
             broker_out.close()
             writer.close()
 
     def _group(self, name: str) -> _Group:
         return self._groups.setdefault(name, _Group())
 
-    async def _join(self, version: int, stream: BytesIO) -> bytes:
+    async def _join(self, version: int, stream: BytesIO, client: str) -> bytes:
         asked = _decode(group, "JoinGroupRequest", version, stream)
         found = self._group(asked.group)
         known = found.members.get(asked.member_id)
         if asked.member_id and known is None:
             return _join_answer(version, _UNKNOWN_MEMBER, -1, "", "", asked.member_id, [])
         rebalance_ms = getattr(asked, "rebalance_timeout", asked.session_timeout)
-        member = known or _Member(f"m-{uuid4()}", 0, 0, [])
+        member = known or _Member(f"m-{uuid4()}", client, 0, 0, [])
         member.session_s, member.rebalance_s = asked.session_timeout / 1000, rebalance_ms / 1000
         member.protocols = list(asked.group_protocols)
         member.joined = asyncio.get_running_loop().create_future()
@@ -191,7 +223,7 @@ class GroupCoordinator:
             version, 0, found.generation, protocol, found.leader, member.id, members
         )
 
-    async def _sync(self, version: int, stream: BytesIO) -> bytes:
+    async def _sync(self, version: int, stream: BytesIO, _client: str) -> bytes:
         asked = _decode(group, "SyncGroupRequest", version, stream)
         found = self._group(asked.group)
         fault = found.fault(asked.member_id, asked.generation_id)
@@ -211,7 +243,7 @@ class GroupCoordinator:
                 assignment = found.assignments.get(asked.member_id, b"")
         return _encoded(group, "SyncGroupResponse", version, fault, assignment)
 
-    async def _heartbeat(self, version: int, stream: BytesIO) -> bytes:
+    async def _heartbeat(self, version: int, stream: BytesIO, _client: str) -> bytes:
         asked = _decode(group, "HeartbeatRequest", version, stream)
         found = self._group(asked.group)
         fault = found.fault(asked.member_id, asked.generation_id)
@@ -219,7 +251,7 @@ class GroupCoordinator:
             fault = _REBALANCING
         return _encoded(group, "HeartbeatResponse", version, fault)
 
-    async def _leave(self, version: int, stream: BytesIO) -> bytes:
+    async def _leave(self, version: int, stream: BytesIO, _client: str) -> bytes:
         asked = _decode(group, "LeaveGroupRequest", version, stream)
         found = self._group(asked.group)
         fault = 0 if found.members.pop(asked.member_id, None) else _UNKNOWN_MEMBER
@@ -236,7 +268,7 @@ class GroupCoordinator:
         return 0 if simple else found.fault(member, generation)
 
 
-_ANSWERS: dict[int, Callable[[GroupCoordinator, int, BytesIO], Awaitable[bytes]]] = {
+_ANSWERS: dict[int, Callable[[GroupCoordinator, int, BytesIO, str], Awaitable[bytes]]] = {
     _JOIN: GroupCoordinator._join,
     _HEARTBEAT: GroupCoordinator._heartbeat,
     _LEAVE: GroupCoordinator._leave,

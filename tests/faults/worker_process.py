@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import yaml
@@ -37,7 +37,14 @@ class WorkerProcess:
         broker: What it reads from.
         topics: Their names.
         sections: Sections of the settings to change.
+
+    Attributes:
+        module: What `python -m` runs.
+        spawning: How else the process is made; arguments of `create_subprocess_exec`.
     """
+
+    module: ClassVar[str] = "afterguard"
+    spawning: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self, folder: Path, broker: Broker, topics: TopicSettings, **sections: dict[str, Any]
@@ -73,6 +80,12 @@ class WorkerProcess:
         """Whether the process lives."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def pid(self) -> int:
+        """Of the process; it has been started."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
         """Start; it is not ready yet."""
         self.log.write_bytes(b"")
@@ -80,13 +93,14 @@ class WorkerProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "afterguard",
+                self.module,
                 "run",
                 "--config",
                 str(self._config),
                 stdout=output,
                 stderr=output,
                 env={k: v for k, v in os.environ.items() if not k.startswith("AFTERGUARD_")},
+                **self.spawning,
             )
 
     async def ready(self) -> None:
