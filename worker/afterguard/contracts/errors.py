@@ -14,7 +14,8 @@ AfterguardError
 ├── StreamError
 │   ├── StreamUnavailable    retry: the broker does not answer
 │   ├── TopicMissing         exit: a topic does not exist
-│   └── PublishFailed        exit: an output could not be published; its offset stays unsettled
+│   ├── PublishFailed        exit: an output could not be published; its offset stays unsettled
+│   └── Fenced               exit: another worker took this one's partition, unknown to its group
 └── StateUnavailable         retry: Redis does not answer; the flow goes on without it
 
 The flow asks an error for its `consequence` and never matches on text.
@@ -149,6 +150,10 @@ class TopicMissing(StreamError):
 
 class PublishFailed(StreamError):
     """An output was refused or could not be sent; its event stays unsettled."""
+
+
+class Fenced(StreamError):
+    """Another producer with our transactional id was started; this one may write nothing more."""
 
 
 class StateUnavailable(AfterguardError):

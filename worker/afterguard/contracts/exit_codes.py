@@ -6,7 +6,7 @@ one to say how it failed.
 
 from enum import IntEnum
 
-from afterguard.contracts.errors import EngineError, PolicyError, SettingsError, StreamError
+from afterguard.contracts.errors import EngineError, Fenced, PolicyError, SettingsError, StreamError
 
 
 class ExitCode(IntEnum):
@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     CONFIGURATION = 78
     ENGINE_DIED = 80
     STREAM_LOST = 81
+    FENCED = 82
 
 
 def exit_code(error: BaseException) -> ExitCode:
@@ -29,6 +30,8 @@ def exit_code(error: BaseException) -> ExitCode:
             return ExitCode.CONFIGURATION
         case EngineError():
             return ExitCode.ENGINE_DIED
+        case Fenced():
+            return ExitCode.FENCED
         case StreamError():
             return ExitCode.STREAM_LOST
     return ExitCode.UNFORESEEN
