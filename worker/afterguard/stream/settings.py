@@ -1,6 +1,6 @@
 """The sections `kafka`, `topics`, `input`, `intake` and `delivery` of the settings."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,10 @@ from pydantic import (
 )
 
 from afterguard.stream.security_settings import KafkaSecuritySettings
+
+# After the grace: the last commit, ending what is left in the engine, joining again.
+_LETTING_GO_S = 30.0
+LAST_COMMIT_S = 5.0
 
 TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 
@@ -56,11 +60,22 @@ class KafkaClientSettings(BaseModel):
     heartbeat_interval_ms: int = Field(
         default=3_000, ge=100, description="At most a third of `session_timeout_ms`."
     )
-    rebalance_timeout_ms: int = Field(
-        default=60_000,
+    assignor: Literal["round_robin", "sticky", "range"] = Field(
+        default="round_robin",
+        description="How the group shares partitions out: evenly; as before where that is even; "
+        "in runs of neighbours. May be changed worker by worker.",
+    )
+    group_instance_id: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A name that only this worker has (static membership): a restart within "
+        "`session_timeout_ms` moves no partition, and a worker that ends keeps its own so long.",
+    )
+    rebalance_timeout_ms: int | None = Field(
+        default=None,
         ge=1_000,
-        description="How long the group waits for a member to let go; longer than "
-        "`delivery.revoke_grace_s`.",
+        description="How long the group waits for a member to let go. Absent: "
+        "`delivery.revoke_grace_s` and 30 s for the last commit and the way back.",
     )
     max_poll_interval_ms: int = Field(
         default=300_000,
@@ -90,10 +105,27 @@ class KafkaClientSettings(BaseModel):
         default=None, description="Of outputs: gzip, snappy, lz4, zstd or none."
     )
     start_timeout_s: float = Field(default=60, gt=0, description="For the broker to answer.")
+    stall_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        description="A partition that grows and gives no record for so long, though nothing holds "
+        "it back: the consumer is rebuilt once, then the worker ends with exit code 81.",
+    )
+    away_timeout_s: float = Field(
+        default=300,
+        gt=0,
+        description="A running worker that no broker has answered for so long ends with exit "
+        "code 81.",
+    )
 
 
 class KafkaSettings(KafkaSecuritySettings, KafkaClientSettings):
     """Where the broker is, how the group behaves, and how the broker is spoken to."""
+
+
+def rebalance_timeout_ms(kafka: KafkaSettings, revoke_grace_s: float) -> int:
+    """How long the group waits for this worker to let go, milliseconds: as set, or by the grace."""
+    return kafka.rebalance_timeout_ms or round((revoke_grace_s + _LETTING_GO_S) * 1000)
 
 
 class TopicSettings(BaseModel):
@@ -163,10 +195,29 @@ class DeliverySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    guarantee: Literal["at_least_once", "exactly_once"] = Field(
+        default="at_least_once",
+        description="`exactly_once`: outputs and offsets in one transaction per partition and "
+        "commit interval; an event's outputs wait for all earlier ones of its partition.",
+    )
     commit_interval_s: float = Field(
         default=0.5,
         gt=0,
-        description="Between two commits; what lies between is judged twice after a crash.",
+        description="Between two commits, or two transactions of a partition; what lies between "
+        "is judged again after a crash.",
+    )
+    transaction_max_events: int = Field(
+        default=500,
+        ge=1,
+        description="A transaction is begun before its interval is over when so many events wait, "
+        "and holds no more of them.",
+    )
+    transaction_timeout_s: float = Field(
+        default=30,
+        gt=0,
+        le=300,
+        description="A transaction that takes longer is given up and its events are read again; "
+        "the broker gives it up after twice as long.",
     )
     drain_timeout_s: float = Field(
         default=30, gt=0, description="SIGTERM: finish what is in flight within this time."
