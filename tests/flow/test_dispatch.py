@@ -1,109 +1,22 @@
 """Dispatch: so many at a time, the most urgent first; nothing goes on that was not judged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.flow.hall import CLEAN, Hall, held, turns
 from tests.flow.judges import Answer, HeldJudge, ScriptedJudge
-from tests.samples import NOON, admission, answered, input_record, policy
+from tests.samples import admission, answered, input_record, policy
 
 from afterguard.contracts.errors import EngineDead
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.ledger import Ledger, Stage
-from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admission
-from afterguard.flow.decide import Decide, Decision
-from afterguard.flow.dispatch import Dispatch
-from afterguard.flow.judge import Judging
 from afterguard.flow.ports import JudgeRequest
-from afterguard.flow.settings import DecideSettings
 from afterguard.policy.prompt import content_for
-from afterguard.telemetry.metrics import Metrics
-
-CLEAN = answered(False)
-
-
-class Collected:
-    """A publisher that keeps decisions."""
-
-    def __init__(self) -> None:
-        self.decisions: list[Decision] = []
-
-    def publish(self, decision: Decision) -> None:
-        """Keep it."""
-        self.decisions.append(decision)
-
-    @property
-    def offsets(self) -> list[int]:
-        """Of the records that were decided upon, in that order."""
-        return [it.admission.record.coordinates.offset for it in self.decisions]
-
-
-class Hall:
-    """A dispatch with its judge, publisher and one partition's ledger."""
-
-    def __init__(
-        self,
-        judge: ScriptedJudge,
-        *,
-        limit: int = 2,
-        render: Callable[[ChatEvent], str] = content_for,
-    ) -> None:
-        self.judge, self.collected, self.metrics = judge, Collected(), Metrics()
-        self.ledger = Ledger(release=lambda _: None)
-        schedule = RetrySchedule(attempts=1, base_s=1, cap_s=1)
-        self.dispatch = Dispatch(
-            Judging(judge, render, schedule, self.metrics),
-            Decide(DecideSettings(), engine=judge.engine, model=judge.model),
-            self.collected,
-            limit=limit,
-            metrics=self.metrics,
-            now=lambda: NOON,
-        )
-
-    def offer(self, offset: int, *, place: float | None = None, **changes: Any) -> Admission:
-        offered = admission(
-            record=input_record(offset=offset),
-            entry=self.ledger.admit(offset, 1, 0.0),
-            place=float(offset) if place is None else place,
-            **changes,
-        )
-        self.dispatch.offer(offered)
-        return offered
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        serving = asyncio.create_task(self.dispatch.run())
-        await turns()
-        try:
-            yield
-        finally:
-            self.dispatch.close()
-            await serving
-
-    @property
-    def asked(self) -> list[int]:
-        """Offsets in the order in which they came to the judge."""
-        return [int(it.request_id.split("/")[2]) for it in self.judge.requests]
-
-    def let(self, *offsets: int) -> None:
-        assert isinstance(self.judge, HeldJudge)
-        for offset in offsets:
-            self.judge.let(f"chat.events/0/{offset}/harassment")
-
-
-def held(script: Answer | Callable[[JudgeRequest], Answer] = CLEAN, *, limit: int = 2) -> Hall:
-    return Hall(HeldJudge(script), limit=limit)
-
-
-async def turns(count: int = 10) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 async def test_an_event_is_judged_decided_and_handed_on() -> None:

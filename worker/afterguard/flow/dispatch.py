@@ -134,6 +134,10 @@ class Dispatch:
         self._lanes.keep(lambda it: it.entry.live)
         return self._end([it for it in self._running if not it.entry.live])
 
+    def sweep(self) -> None:
+        """End what is overdue; `run` does so twice a second."""
+        self._end(self._travel.overdue(self._clock()))
+
     @property
     def waiting(self) -> int:
         """Events in the lanes."""
@@ -174,7 +178,7 @@ class Dispatch:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_S)
-            self._end(self._travel.overdue(self._clock()))
+            self.sweep()
 
     def _start(self, group: asyncio.TaskGroup, admission: Admission) -> None:
         task = group.create_task(self._carry(admission))
