@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 import aiohttp
 import pytest
 
-from afterguard.health.control import BadQuestion, Control
+from afterguard.contracts.errors import BadQuestion
+from afterguard.health.control import Control
 from afterguard.health.server import HealthServer
 from afterguard.health.settings import HttpSettings
 

@@ -18,6 +18,7 @@ from afterguard.flow.decide import Decide
 from afterguard.flow.dispatch import Dispatch
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
+from afterguard.health.control import Control
 from afterguard.health.engine_watch import EngineWatch
 from afterguard.health.server import HealthServer, ProbeResult
 from afterguard.policy.prompt import content_for
@@ -27,6 +28,7 @@ from afterguard.state.batches import Batches
 from afterguard.state.seen_events import RedisSeenEvents
 from afterguard.state.verdict_cache import RedisVerdictCache
 from afterguard.stream.assignments import Assignments
+from afterguard.stream.flood_gate import FloodGate
 from afterguard.stream.gauges import Gauges
 from afterguard.stream.intake import Intake
 from afterguard.stream.kafka.consumer import KafkaConsumer
@@ -106,7 +108,8 @@ def build(
         source=f"/afterguard/{settings.kafka.group_id}",
         max_record_bytes=settings.delivery.max_record_bytes,
     )
-    publish = Publish(producer, outputs, metrics, seen=seen)
+    flood_gate = FloodGate(settings.dead_letters, metrics)
+    publish = Publish(producer, outputs, metrics, seen=seen, on_dead_letter=flood_gate.count)
     judging_settings = settings.judging
     dispatch = Dispatch(
         Judging(
@@ -137,6 +140,7 @@ def build(
         budget=budget,
         settings=intake_settings,
         metrics=metrics,
+        flooded=lambda: flood_gate.holds,
     )
     settle = Settle(consumer, assignments, interval_s=settings.delivery.commit_interval_s)
     rebalance = Rebalance(
@@ -171,8 +175,10 @@ def build(
                 "started": lambda: ProbeResult(app.started, "engine and stream"),
                 "engine": lambda: ProbeResult(app.engine_watch.answers, "answers when asked"),
                 "serving": lambda: ProbeResult(not app.draining, "takes events until it drains"),
+                "flood": lambda: ProbeResult(not flood_gate.holds, flood_gate.told),
             },
             registries=[metrics.registry, engine_registry],
+            controls=[Control("POST", "/resume", flood_gate.accept)],
         )
     return app
 

@@ -21,6 +21,8 @@ from afterguard.policy.settings import PolicySettings
 from afterguard.state.settings import RedisSettings
 from afterguard.stream.security_settings import security_contradictions
 from afterguard.stream.settings import (
+    LAST_COMMIT_S,
+    DeadLetterSettings,
     DeliverySettings,
     InputSettings,
     IntakeSettings,
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     input: InputSettings = InputSettings()
     intake: IntakeSettings = IntakeSettings()
     delivery: DeliverySettings = DeliverySettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     judging: JudgingSettings = JudgingSettings()
     decide: DecideSettings = DecideSettings()
     engine: EngineSettings = EngineSettings()
@@ -107,10 +110,17 @@ def contradictions(settings: Settings) -> list[str]:
             f"judging.backoff_base_s ({judging.backoff_base_s}) must not exceed "
             f"judging.backoff_cap_s ({judging.backoff_cap_s})"
         )
-    if delivery.revoke_grace_s * 1000 >= kafka.rebalance_timeout_ms:
+    given = kafka.rebalance_timeout_ms
+    if given is not None and given < (delivery.revoke_grace_s + LAST_COMMIT_S) * 1000:
         found.append(
-            f"delivery.revoke_grace_s ({delivery.revoke_grace_s}) must be shorter than "
-            f"kafka.rebalance_timeout_ms ({kafka.rebalance_timeout_ms})"
+            f"kafka.rebalance_timeout_ms ({given}) must be at least delivery.revoke_grace_s "
+            f"({delivery.revoke_grace_s}) and {LAST_COMMIT_S:g} s for the last commit; or leave it "
+            "out"
+        )
+    if kafka.away_timeout_s * 1000 <= kafka.session_timeout_ms:
+        found.append(
+            f"kafka.away_timeout_s ({kafka.away_timeout_s}) must be longer than "
+            f"kafka.session_timeout_ms ({kafka.session_timeout_ms})"
         )
     names = settings.topics.model_dump()
     for topic in sorted({n for n in names.values() if list(names.values()).count(n) > 1}):

@@ -16,7 +16,8 @@ AfterguardError
 │   ├── TopicMissing         exit: a topic does not exist
 │   ├── PublishFailed        exit: an output could not be published; its offset stays unsettled
 │   └── Fenced               exit: another worker took this one's partition, unknown to its group
-└── StateUnavailable         retry: Redis does not answer; the flow goes on without it
+├── StateUnavailable         retry: Redis does not answer; the flow goes on without it
+└── BadQuestion              exit: what a running worker was asked has no sense
 
 The flow asks an error for its `consequence` and never matches on text.
 """
@@ -160,3 +161,7 @@ class StateUnavailable(AfterguardError):
     """Redis does not answer; the flow goes on, marked as degraded."""
 
     consequence = Consequence.RETRY
+
+
+class BadQuestion(AfterguardError):
+    """What was asked of a running worker has no sense; its text says what would have."""

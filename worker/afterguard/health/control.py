@@ -11,15 +11,13 @@ from typing import Final, Literal, NamedTuple
 import orjson
 from aiohttp import web
 
+from afterguard.contracts.errors import BadQuestion
+
 Answer = Callable[[Mapping[str, str]], object]
 
 _FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
 _LOCAL_NAMES: Final = ("localhost", "ip6-localhost")
 _MOST_BYTES: Final = 10_000
-
-
-class BadQuestion(Exception):
-    """What was asked has no sense; its text says what would have."""
 
 
 class Control(NamedTuple):

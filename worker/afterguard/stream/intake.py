@@ -5,6 +5,7 @@ Keeps polling while paused, since a member that stops polling is thrown out of i
 
 import asyncio
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from time import monotonic
 
 import structlog
@@ -27,6 +28,20 @@ _PAUSED_POLL_S = 0.02
 _LOG_EVERY_S = 10.0
 
 
+class Hold(StrEnum):
+    """Why intake takes nothing in. Several may hold it at once; it goes on when none does."""
+
+    BUDGET = "budget"
+    FLOOD = "flood"
+    REBALANCE = "rebalance"
+    CLOSING = "closing"
+
+
+# Partitions are about to go: what was fetched and is not taken in is read again by their next
+# owner. Under any other hold it must be taken in, for nobody else would read it.
+_GIVES_BACK = frozenset({Hold.REBALANCE, Hold.CLOSING})
+
+
 class Intake:
     """Takes records from the log and offers events to the flow.
 
@@ -39,6 +54,7 @@ class Intake:
         offer: Takes an admission into the flow; returns at once.
         publish: Takes records that are no events.
         budget: How much may be in flight.
+        flooded: Whether dead letters come in a flood that nobody has accepted.
         settings: Batch size.
         metrics: Where records are counted.
         clock: Monotonic seconds.
@@ -57,6 +73,7 @@ class Intake:
         budget: TokenBudget,
         settings: IntakeSettings,
         metrics: Metrics,
+        flooded: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._consumer, self._assignments = consumer, assignments
@@ -64,10 +81,9 @@ class Intake:
         self._admit, self._offer = admit, offer
         self._publish, self._budget = publish, budget
         self._settings, self._metrics = settings, metrics
-        self._clock = clock
+        self._flooded, self._clock = flooded, clock
         self._paused = False
-        self._held = False
-        self._closing = False
+        self._holds: set[Hold] = set()
         self._reject_logged = -_LOG_EVERY_S
         self.polled_at = clock()
 
@@ -82,7 +98,7 @@ class Intake:
             most = max(1, min(self._settings.max_poll_records, room))
             records = await self._consumer.take(most, _PAUSED_POLL_S if self._paused else _POLL_S)
             self.polled_at = self._clock()
-            if records and not self._closing and not self._held:
+            if records and not self._holds & _GIVES_BACK:
                 self._accept(records)
             self._steer()
             # A full batch leaves the loop no other chance to serve what was just admitted.
@@ -90,24 +106,27 @@ class Intake:
 
     def close(self) -> None:
         """Take nothing more in; what was fetched and not admitted is read again later."""
-        self._closing = True
-        self._consumer.pause()
-        self._paused = True
+        self.hold(Hold.CLOSING)
 
     @property
     def paused(self) -> bool:
         """Whether intake is held back."""
         return self._paused
 
-    def hold(self) -> None:
-        """Take nothing in until `release`: partitions are about to go."""
-        self._held = True
+    @property
+    def holds(self) -> frozenset[Hold]:
+        """All that holds it back."""
+        return frozenset(self._holds)
+
+    def hold(self, why: Hold = Hold.REBALANCE) -> None:
+        """Take nothing in until this reason is released."""
+        self._holds.add(why)
         self._consumer.pause()
         self._paused = True
 
-    def release(self) -> None:
-        """Partitions were assigned; what is above the budget stays held back."""
-        self._held = False
+    def release(self, why: Hold = Hold.REBALANCE) -> None:
+        """This reason is gone; others may hold intake still. It goes on with the next poll."""
+        self._holds.discard(why)
         # A new assignment begins unpaused, whatever was paused before.
         if self._paused:
             self._consumer.pause()
@@ -170,11 +189,14 @@ class Intake:
         return RejectedInput(RejectReason.UNREADABLE, type(error).__name__)
 
     def _steer(self) -> None:
-        if self._closing or self._held:
-            return
-        exhausted = self._budget.exhausted
-        if exhausted and not self._paused:
+        self._note(Hold.BUDGET, holds=self._budget.exhausted)
+        self._note(Hold.FLOOD, holds=self._flooded())
+        held = bool(self._holds)
+        if held and not self._paused:
             self._consumer.pause()
-        elif self._paused and not exhausted:
+        elif self._paused and not held:
             self._consumer.resume()
-        self._paused = exhausted
+        self._paused = held
+
+    def _note(self, why: Hold, *, holds: bool) -> None:
+        (self._holds.add if holds else self._holds.discard)(why)

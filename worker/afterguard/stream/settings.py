@@ -11,6 +11,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from afterguard.contracts.errors import RejectReason
+from afterguard.contracts.words import Reason
 from afterguard.stream.security_settings import KafkaSecuritySettings
 
 # After the grace: the last commit, ending what is left in the engine, joining again.
@@ -187,6 +189,23 @@ class IntakeSettings(BaseModel):
     )
     max_poll_records: int = Field(
         default=1_000, ge=1, description="Records taken from the fetched ones in one turn."
+    )
+
+
+class DeadLetterSettings(BaseModel):
+    """When dead letters are a flood, which holds intake until a person accepts its cause."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    flood_count: int | None = Field(
+        default=1_000,
+        ge=1,
+        description="So many dead letters of one cause within the window are a flood, for each "
+        "worker; null: none ever is.",
+    )
+    flood_window_s: float = Field(default=60, gt=0, description="The window.")
+    flood_accept: tuple[RejectReason | Reason, ...] = Field(
+        default=(), description="Causes that are never a flood, such as `tombstone`."
     )
 
 

@@ -44,6 +44,10 @@ class Metrics:
         self.ledger_abandoned: Gauge = made["ledger_abandoned"]
         self.redis_away: Gauge = made["redis_away"]
         self.redis_dropped: Counter = made["redis_dropped_total"]
+        self.records_skipped_by_retention: Counter = made["records_skipped_by_retention_total"]
+        self.broker_silent_seconds: Gauge = made["broker_silent_seconds"]
+        self.producer_replacements: Counter = made["producer_replacements_total"]
+        self.consumer_rebuilds: Counter = made["consumer_rebuilds_total"]
         self.rejected = {
             reason: made["events_rejected_total"].labels(reason.value) for reason in RejectReason
         }
@@ -59,6 +63,7 @@ class Metrics:
             result: made["judge_faults_total"].labels(result)
             for result in ("busy", "fault", "refused", "unforeseen")
         }
+        self.flood: Gauge = made["flood"]
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]
         self._verdict_children: dict[tuple[str | None, Outcome], Counter] = {}
