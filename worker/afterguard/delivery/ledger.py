@@ -9,9 +9,12 @@ is closed: what completes later belongs to nobody, moves no offset and frees no 
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
+from time import monotonic
 from typing import NamedTuple
+
+from afterguard.contracts.words import Lane
 
 
 class Stage(IntEnum):
@@ -38,16 +41,37 @@ class Fates(NamedTuple):
 
 
 class Entry:
-    """One record on its way. Made by `Ledger.admit` only."""
+    """One record on its way. Made by `Ledger.admit` only.
 
-    __slots__ = ("_ledger", "admitted_at", "offset", "stage", "tokens")
+    Attributes:
+        offset: Where the record stands in the log.
+        tokens: What it costs the budget.
+        admitted_at: When it was taken in, monotonic seconds.
+        stage: How far it has come.
+        since: When it came to that stage.
+        lane: How urgent it is; None while nobody has said.
+        attempts: How often its most stubborn request was tried; written down with the judgement.
+    """
+
+    __slots__ = (
+        "_ledger",
+        "admitted_at",
+        "attempts",
+        "lane",
+        "offset",
+        "since",
+        "stage",
+        "tokens",
+    )
 
     def __init__(self, ledger: "Ledger", offset: int, tokens: int, admitted_at: float) -> None:
         self._ledger = ledger
         self.offset = offset
         self.tokens = tokens
-        self.admitted_at = admitted_at
+        self.admitted_at = self.since = admitted_at
         self.stage = Stage.ADMITTED
+        self.lane: Lane | None = None
+        self.attempts = 0
 
     @property
     def live(self) -> bool:
@@ -67,6 +91,8 @@ class Entry:
         self.stage = stage
         if stage is Stage.SETTLED:
             self._ledger._settled(self)  # noqa: SLF001 (entry and ledger are one thing)
+        else:
+            self.since = self._ledger._clock()  # noqa: SLF001
 
     def settle(self) -> None:
         """The event is done with: its outputs are acknowledged."""
@@ -78,10 +104,13 @@ class Ledger:
 
     Args:
         release: Called once for each entry that leaves, settled or abandoned, with its tokens.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, release: Callable[[int], None]) -> None:
-        self._release = release
+    def __init__(
+        self, release: Callable[[int], None], *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._release, self._clock = release, clock
         self._entries: deque[Entry] = deque()
         self._admitted = 0
         self._settled_count = 0
@@ -129,6 +158,14 @@ class Ledger:
     def oldest(self) -> Entry | None:
         """The entry that holds the commit back; None when nothing is in flight."""
         return self._entries[0] if self._entries else None
+
+    def held(self) -> list[Entry]:
+        """The oldest unsettled entry and all behind it, settled ones included; for a look."""
+        return list(self._entries)
+
+    def in_order(self) -> Iterator[Entry]:
+        """The oldest unsettled entry and all behind it; may not be settled meanwhile."""
+        return iter(self._entries)
 
     def close(self) -> list[Entry]:
         """End this assignment: what is not settled is abandoned, its tokens are released.

@@ -76,6 +76,10 @@ class KeyOrder(Generic[Payload]):
             del self._rows[ticket.key]
         return free
 
+    def waiting(self) -> list[Payload]:
+        """The payloads that wait for an earlier ticket of their key; for a look."""
+        return [it.payload for row in self._rows.values() for it in row if it.payload is not None]
+
     @property
     def held(self) -> int:
         """How many payloads wait for an earlier ticket of their key."""

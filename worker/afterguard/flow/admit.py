@@ -40,6 +40,8 @@ class Admission:
         received: The same moment, monotonic seconds.
         degraded: What was missing or odd on the way.
         seen_key: The key to remember the event by once it is published; None to forget it.
+        asked_at: When the engine was first asked, monotonic seconds; None before.
+        attempts: How often the most stubborn of its requests was tried so far.
     """
 
     event: ChatEvent
@@ -55,6 +57,8 @@ class Admission:
     received: float
     degraded: list[Degraded] = field(default_factory=list)
     seen_key: str | None = None
+    asked_at: float | None = None
+    attempts: int = 0
 
 
 class Admit:
@@ -91,7 +95,7 @@ class Admit:
         degraded = [Degraded.POLICY_UNKNOWN] if unknown else []
         if event.occurred_at > now + self._max_skew:
             degraded.append(Degraded.CLOCK_SKEW)
-        lane = self._lane(event, policies)
+        lane = entry.lane = self._lane(event, policies)
         return Admission(
             event=event,
             record=record,

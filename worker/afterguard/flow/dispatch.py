@@ -148,6 +148,14 @@ class Dispatch:
         """Events at the judge."""
         return len(self._running)
 
+    def in_lanes(self) -> list[Admission]:
+        """Events that wait for the judge, in no order; for a look."""
+        return list(self._lanes)
+
+    def at_judge(self) -> list[Admission]:
+        """Events that are being judged, those without an owner included; for a look."""
+        return list(self._running)
+
     @property
     def adrift(self) -> int:
         """Events whose work goes on, or is kept, without an owner."""
@@ -209,6 +217,7 @@ class Dispatch:
 
     def _conclude(self, admission: Admission, findings: list[Finding]) -> None:
         decision = self._decided(admission, findings)
+        admission.entry.attempts = admission.attempts
         admission.entry.advance(Stage.JUDGED)
         self._travel.judged(admission, findings)
         self._publisher.publish(decision)

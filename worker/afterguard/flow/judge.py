@@ -121,7 +121,9 @@ class Judging:
         began = self._clock()
         queued = began - admission.received
         self._metrics.queue_seconds[admission.lane].observe(queued)
-        attempted = await self._engine.ask(request, admission.deadline)
+        if admission.asked_at is None:
+            admission.asked_at = began
+        attempted = await self._engine.ask(request, admission.deadline, admission)
         judging = self._clock() - began
         self._metrics.judge_seconds.observe(judging)
         judgement = attempted.judgement

@@ -6,7 +6,7 @@ Ageing needs no clock and no re-sorting: an event's place is its virtual arrival
 `arrival + lane * ageing_s`, which orders any two events the same way at every later moment.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Generic, TypeVar
@@ -62,6 +62,9 @@ class Lanes(Generic[Waiting]):
         """Drop what is not wanted any more."""
         self._heap = [it for it in self._heap if wanted(it[2])]
         heapify(self._heap)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return (it[2] for it in self._heap)
 
     def __len__(self) -> int:
         return len(self._heap)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -35,6 +35,12 @@ class Attempted(NamedTuple):
     gave_up: Reading | None = None
 
 
+class Tally(Protocol):
+    """Has room for the highest count of tries of any request of one event."""
+
+    attempts: int
+
+
 class Persistence:
     """Sends requests to the engine, again where that can help.
 
@@ -51,7 +57,9 @@ class Persistence:
         self._judge, self._retry, self._metrics, self._clock = judge, retry, metrics, clock
         self._deadlines = Deadlines(clock)
 
-    async def ask(self, request: JudgeRequest, deadline: float | None) -> Attempted:
+    async def ask(
+        self, request: JudgeRequest, deadline: float | None, tally: Tally | None = None
+    ) -> Attempted:
         """The engine's judgement, or why there is none.
 
         A request whose deadline passes in the engine is ended there: nobody needs its answer.
@@ -59,6 +67,7 @@ class Persistence:
         Args:
             request: What to ask.
             deadline: Monotonic seconds after which nobody needs the answer; None for never.
+            tally: Where the tries are told while they go on.
 
         Raises:
             AfterguardError: One whose consequence is `exit`.
@@ -69,6 +78,8 @@ class Persistence:
             if left is not None and left <= 0:
                 return Attempted(attempts, gave_up=_EXPIRED)
             attempts += 1
+            if tally is not None and tally.attempts < attempts:
+                tally.attempts = attempts
             gave_up: Reading | None = None
             try:
                 judgement = await self._deadlines.within(deadline, self._judge.judge(request))
