@@ -41,6 +41,10 @@ class Tally(Protocol):
     attempts: int
 
 
+class _Untold:
+    attempts = 0
+
+
 class Persistence:
     """Sends requests to the engine, again where that can help.
 
@@ -72,14 +76,14 @@ class Persistence:
         Raises:
             AfterguardError: One whose consequence is `exit`.
         """
+        tally = tally or _Untold()
         attempts = faults = 0
         while True:
             left = self._left(deadline)
             if left is not None and left <= 0:
                 return Attempted(attempts, gave_up=_EXPIRED)
             attempts += 1
-            if tally is not None and tally.attempts < attempts:
-                tally.attempts = attempts
+            tally.attempts = max(tally.attempts, attempts)
             gave_up: Reading | None = None
             try:
                 judgement = await self._deadlines.within(deadline, self._judge.judge(request))
