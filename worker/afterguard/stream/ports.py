@@ -52,12 +52,45 @@ class Consumer(Protocol):
         """
         ...
 
-    def pause(self) -> None:
-        """Deliver nothing more from any assigned partition. Does nothing when none is."""
+    def pause(self, partitions: Sequence[Partition] | None = None) -> None:
+        """Deliver nothing more.
+
+        Args:
+            partitions: From these until they are resumed by name or taken away. None: from any,
+                until all are resumed. Does nothing when nothing is assigned.
+        """
         ...
 
-    def resume(self) -> None:
-        """Deliver again. Does nothing when nothing is assigned."""
+    def resume(self, partitions: Sequence[Partition] | None = None) -> None:
+        """Deliver again, except what is still paused in the other way.
+
+        Args:
+            partitions: As in `pause`.
+        """
+        ...
+
+    async def committed(self, partitions: Sequence[Partition]) -> Mapping[Partition, int | None]:
+        """What the group has committed; None where nothing. Waits for open transactions.
+
+        Raises:
+            StreamUnavailable: The broker did not answer.
+        """
+        ...
+
+    async def beginnings(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        """The offset of the first record that the log still holds, or will hold.
+
+        Raises:
+            StreamUnavailable: The broker did not answer.
+        """
+        ...
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from there. Nothing that was fetched before is delivered any more.
+
+        Raises:
+            StreamUnavailable: The partition is not ours.
+        """
         ...
 
     async def commit(self, positions: Mapping[Partition, int]) -> bool:
@@ -105,4 +138,74 @@ class Producer(Protocol):
 
     async def stop(self) -> None:
         """Flush and disconnect, in bounded time."""
+        ...
+
+
+class TransactionalProducer(Protocol):
+    """Writes the outputs of one input partition, and its offset with them or not at all.
+
+    One object serves one assignment of one partition. After any error it is good for nothing but
+    `abort` and `stop`, and after `Fenced` for `stop` alone. No call has a timeout of its own.
+    """
+
+    async def start(self) -> None:
+        """Connect, and fence every earlier producer of the same transactional id.
+
+        A transaction that one of them left open is aborted, or brought to its end.
+
+        Raises:
+            Fenced: A later one was quicker.
+            StreamUnavailable: The broker did not answer.
+            StreamError: The broker refuses this client.
+        """
+        ...
+
+    async def begin(self) -> None:
+        """Begin a transaction.
+
+        Raises:
+            Fenced: Another producer of this id was started.
+            StreamUnavailable: The broker did not answer.
+        """
+        ...
+
+    async def send(self, record: OutputRecord) -> asyncio.Future[object]:
+        """Hand one record over.
+
+        Returns:
+            Done when the log has the record, or with the error: `PublishFailed` when the log
+            refuses it, else as `begin`. A commit succeeds without a record that failed, so each
+            must be looked at before.
+        """
+        ...
+
+    async def send_offset(self, partition: Partition, offset: int) -> None:
+        """Let the group go on there once this transaction is committed.
+
+        Raises:
+            Fenced: Another producer of this id was started.
+            StreamUnavailable: The broker did not answer.
+        """
+        ...
+
+    async def commit(self) -> None:
+        """End the transaction: all of it counts. When this fails, it may count or not.
+
+        Raises:
+            Fenced: Another producer of this id was started; nothing of it counts.
+            StreamUnavailable: The broker did not answer.
+        """
+        ...
+
+    async def abort(self) -> None:
+        """End the transaction: nothing of it counts.
+
+        Raises:
+            Fenced: Another producer of this id was started.
+            StreamUnavailable: The broker did not answer.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Disconnect; an open transaction is left for the next producer of this id to end."""
         ...

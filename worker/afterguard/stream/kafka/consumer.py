@@ -1,7 +1,8 @@
 """The input topic, read from Kafka as a member of a group."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -21,10 +22,13 @@ from afterguard.contracts.records import InputRecord
 from afterguard.stream.kafka.admin import missing_topics
 from afterguard.stream.kafka.connection import put_away, until_it_answers
 from afterguard.stream.kafka.security import security_arguments
+from afterguard.stream.kafka.stable_offsets import stable_offsets
 from afterguard.stream.ports import AssignmentListener, Partition
 from afterguard.stream.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
 
 # Long enough for one fetch, where a broker answers empty ones at once.
 _PROMPT_S = 0.01
@@ -50,6 +54,7 @@ class KafkaConsumer:
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[TopicPartition, int] = {}
         self._held = False
+        self._withheld: set[Partition] = set()
 
     async def start(self, listener: AssignmentListener) -> None:
         """See `stream.ports.Consumer.start`."""
@@ -148,18 +153,52 @@ class KafkaConsumer:
             ]
         return taken
 
-    def pause(self) -> None:
+    def pause(self, partitions: Sequence[Partition] | None = None) -> None:
         """See `stream.ports.Consumer.pause`."""
-        self._held = True
+        if partitions is None:
+            self._held = True
+        else:
+            self._withheld.update(partitions)
         # Without a client nothing is assigned; a rebalance may still end while we leave the group.
         if self._consumer is not None:
-            self._consumer.pause(*self._consumer.assignment())
+            assigned = self._consumer.assignment()
+            wanted = assigned if partitions is None else assigned & set(_theirs(partitions))
+            self._consumer.pause(*wanted)
 
-    def resume(self) -> None:
+    def resume(self, partitions: Sequence[Partition] | None = None) -> None:
         """See `stream.ports.Consumer.resume`."""
-        self._held = False
-        if self._consumer is not None:
-            self._consumer.resume(*self._consumer.assignment())
+        if partitions is None:
+            self._held = False
+        else:
+            self._withheld.difference_update(partitions)
+        if self._consumer is not None and not self._held:
+            self._consumer.resume(*self._consumer.assignment() - set(_theirs(self._withheld)))
+
+    async def committed(self, partitions: Sequence[Partition]) -> Mapping[Partition, int | None]:
+        """See `stream.ports.Consumer.committed`."""
+        consumer = self._started
+        return await self._asked(stable_offsets(consumer, self._settings.group_id, partitions))
+
+    async def beginnings(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        """See `stream.ports.Consumer.beginnings`."""
+        asked = self._started.beginning_offsets(_theirs(partitions))
+        return {Partition(*it): offset for it, offset in (await self._asked(asked)).items()}
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """See `stream.ports.Consumer.seek`."""
+        try:
+            self._started.seek(TopicPartition(*partition), offset)
+        except IllegalStateError as error:
+            raise StreamUnavailable(f"{partition} is not assigned") from error
+
+    async def _asked(self, question: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_ms / 1000):
+                return await question
+        except (KafkaError, TimeoutError) as error:
+            raise StreamUnavailable(
+                f"the broker told no offsets: {type(error).__name__}"
+            ) from error
 
     async def commit(self, positions: Mapping[Partition, int]) -> bool:
         """See `stream.ports.Consumer.commit`."""
@@ -193,8 +232,9 @@ class KafkaConsumer:
         return ", ".join(known) or "the committed offset"
 
     def forget(self) -> None:
-        """Drop positions of an assignment that is over."""
+        """Drop what belongs to an assignment that is over."""
         self._next.clear()
+        self._withheld.clear()
 
     @property
     def _started(self) -> AIOKafkaConsumer:
@@ -215,6 +255,10 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         # Nothing may be awaited before the ledgers stand: aiokafka is fetching already.
         self._listener.assigned(_ours(assigned))
+
+
+def _theirs(partitions: Iterable[Partition]) -> list[TopicPartition]:
+    return [TopicPartition(*it) for it in partitions]
 
 
 def _ours(partitions: Collection[TopicPartition]) -> list[Partition]:
