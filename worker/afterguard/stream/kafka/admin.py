@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from afterguard.contracts.errors import StreamError, StreamUnavailable
 from afterguard.contracts.topic_defaults import MAX_MESSAGE_BYTES, TOPIC_DEFAULTS
 from afterguard.stream.kafka.connection import until_it_answers
+from afterguard.stream.kafka.refusals import refusal
 from afterguard.stream.kafka.security import security_arguments
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
@@ -181,9 +182,10 @@ async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     try:
         yield admin
     except KafkaError as error:
-        raise StreamUnavailable(
-            f"{kafka.bootstrap_servers}: {type(error).__name__}: {error}"
-        ) from None
+        why = await refusal(kafka)
+        told = why.text if why is not None else f"{type(error).__name__}: {error}"
+        kind = StreamError if why is not None and why.lasting else StreamUnavailable
+        raise kind(f"{kafka.bootstrap_servers}: {told}") from None
     finally:
         await admin.close()
 

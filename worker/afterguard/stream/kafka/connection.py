@@ -10,6 +10,7 @@ from aiokafka.errors import BrokerResponseError, KafkaError
 
 from afterguard.contracts.errors import StreamError, StreamUnavailable
 from afterguard.delivery.retry import RetrySchedule
+from afterguard.stream.kafka.refusals import refusal
 from afterguard.stream.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
@@ -48,18 +49,21 @@ async def until_it_answers(
                     f"the broker at kafka.bootstrap_servers={settings.bootstrap_servers} refuses "
                     f"this client: {type(error).__name__}: {error.description}"
                 ) from error
+            why = await refusal(settings)
+            if why is not None and why.lasting:
+                raise StreamError(why.text) from error
+            reason = why.text if why is not None else type(error).__name__
             left = deadline - monotonic()
             wait = schedule.wait_s(attempt, left_s=left)
             if wait is None or left <= 0:
                 raise StreamUnavailable(
                     f"no broker answered at kafka.bootstrap_servers={settings.bootstrap_servers} "
-                    f"within kafka.start_timeout_s={settings.start_timeout_s:g}: "
-                    f"{type(error).__name__}"
+                    f"within kafka.start_timeout_s={settings.start_timeout_s:g}: {reason}"
                 ) from error
             _log.warning(
                 "no broker answers yet",
                 bootstrap_servers=settings.bootstrap_servers,
-                error=type(error).__name__,
+                error=reason,
                 seconds_left=round(left, 1),
             )
             await asyncio.sleep(wait)
