@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "doctor": "doctor:doctor_command",
     "policies": "policies:policies_app",
     "topics": "topics:topics_app",
+    "resume": "resume:resume_command",
 }
 MARKUP: Final = "markdown"
 
