@@ -1,7 +1,7 @@
 """A flood of one cause holds a whole worker until a person lets it go on; nothing is dropped."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -64,8 +64,12 @@ def held(worker: MemoryWorker) -> bool:
 
 async def polls(worker: MemoryWorker) -> None:
     """A few more polls have come and gone."""
-    seen = {worker.app.intake.polled_at}
-    await until(lambda: seen.add(worker.app.intake.polled_at) or len(seen) > 3)
+    for _ in range(3):
+        await until(_moved(worker, worker.app.intake.polled_at))
+
+
+def _moved(worker: MemoryWorker, before: float) -> Callable[[], bool]:
+    return lambda: worker.app.intake.polled_at > before
 
 
 async def test_it_holds_intake_says_so_and_goes_on_when_accepted(
