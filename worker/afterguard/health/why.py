@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
+from afterguard.contracts.errors import BadQuestion
 from afterguard.delivery.budget import BudgetStatistics
 from afterguard.delivery.ledger import Entry, Ledger, Stage
 from afterguard.delivery.order import KeyOrder
 from afterguard.delivery.stuck import Standstill
 from afterguard.flow.admit import Admission
-from afterguard.health.control import BadQuestion
 from afterguard.health.why_report import Oldest, PartitionReport, Room, WhyReport
 
 Place = tuple[str, int]

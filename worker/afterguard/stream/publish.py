@@ -12,6 +12,7 @@ from functools import partial
 from afterguard.contracts.errors import PublishFailed, RejectedInput
 from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.delivery.ledger import Entry, Stage
+from afterguard.delivery.order import KeyOrder
 from afterguard.flow.decide import Decision
 from afterguard.flow.ports import SeenEvents
 from afterguard.stream.outputs import Outputs
@@ -106,6 +107,15 @@ class Publish:
     def waiting(self) -> int:
         """Records not yet handed to the log."""
         return len(self._queue)
+
+    def queued(self) -> list[Entry]:
+        """Events of which a record was not handed to the log yet; for a look."""
+        return [owed.entry for _, owed in self._queue]
+
+    @staticmethod
+    def held_back(order: KeyOrder[tuple[OutputRecord, _Owed]]) -> list[Entry]:
+        """Events whose intervention waits for an earlier one of its conversation; for a look."""
+        return [owed.entry for _, owed in order.waiting()]
 
     def _acknowledged(self, owed: _Owed, future: "asyncio.Future[object]") -> None:
         if future.cancelled() or future.exception() is not None:
