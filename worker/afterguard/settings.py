@@ -18,7 +18,7 @@ from afterguard.engine.settings import EngineSettings
 from afterguard.flow.settings import DecideSettings, JudgingSettings
 from afterguard.health.settings import HttpSettings
 from afterguard.policy.settings import PolicySettings
-from afterguard.state.settings import RedisSettings
+from afterguard.state.settings import RedisSettings, redis_contradictions
 from afterguard.stream.security_settings import security_contradictions
 from afterguard.stream.settings import (
     LAST_COMMIT_S,
@@ -103,7 +103,7 @@ def contradictions(settings: Settings) -> list[str]:
             f"kafka.heartbeat_interval_ms ({kafka.heartbeat_interval_ms}) must be at most a third "
             f"of kafka.session_timeout_ms ({kafka.session_timeout_ms})"
         )
-    found += security_contradictions(kafka)
+    found += security_contradictions(kafka) + redis_contradictions(settings.redis)
     judging = settings.judging
     if judging.backoff_base_s > judging.backoff_cap_s:
         found.append(
@@ -132,6 +132,8 @@ def contradictions(settings: Settings) -> list[str]:
         )
     if engine.kind != "openai" and engine.base_url:
         found.append(f"engine.base_url: has no meaning when engine.kind is {engine.kind}")
+    if engine.api_key is not None and engine.api_key_file is not None:
+        found.append("engine.api_key and engine.api_key_file: give one of the two")
     longest = engine.max_content_tokens + max(engine.reasoning_max_tokens.values())
     if longest >= engine.max_model_len:
         found.append(

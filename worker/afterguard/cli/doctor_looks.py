@@ -15,7 +15,7 @@ from afterguard.contracts.errors import AfterguardError, SettingsError
 from afterguard.engine.settings import EngineSettings
 from afterguard.policy.registry import load_policies
 from afterguard.settings import Settings
-from afterguard.state.connection import ping
+from afterguard.state.connection import look
 from afterguard.stream.kafka.admin import missing_topics
 
 _BROKER_S: Final = 5.0
@@ -95,10 +95,10 @@ async def _redis(settings: Settings) -> list[Finding]:
             Finding("redis", ok=None, found=found, remedy="set redis.url (AFTERGUARD_REDIS__URL)")
         ]
     try:
-        fault = await ping(settings.redis)
+        fault = await look(settings.redis)
     except SettingsError as error:
-        remedy = "correct redis.url (AFTERGUARD_REDIS__URL)"
-        return [Finding("redis", ok=False, found=str(error), remedy=remedy)]
+        remedy = "correct redis.url, or the setting that is named (AFTERGUARD_REDIS__…)"
+        return [Finding("redis", ok=False, found=it, remedy=remedy) for it in error.problems]
     if fault is None:
         return [Finding("redis", ok=True, found="answers")]
     found = f"{fault}; the worker would go on without it, marked degraded"

@@ -4,7 +4,9 @@ from typing import Final
 
 import aiohttp
 
+from afterguard.contracts.errors import SettingsError
 from afterguard.engine.settings import EngineSettings
+from afterguard.security.secret_files import secret
 
 _ANSWER_S: Final = 5.0
 _REFUSALS: Final = frozenset({401, 403})
@@ -18,8 +20,11 @@ async def served_model(engine: EngineSettings) -> tuple[bool, str, str]:
         is not repeated, for it may hold a password.
     """
     url = f"{(engine.base_url or '').rstrip('/')}/models"
-    key = engine.api_key
-    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    try:
+        key = secret(engine.api_key, engine.api_key_file, "engine.api_key")
+    except SettingsError as error:
+        return False, str(error), "correct engine.api_key_file"
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     limit = aiohttp.ClientTimeout(total=_ANSWER_S)
     try:
         async with (

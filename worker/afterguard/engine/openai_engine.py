@@ -32,6 +32,8 @@ from afterguard.engine.score import verdict_position, violation_score
 from afterguard.engine.settings import EngineSettings
 from afterguard.engine.tokens import estimate_tokens
 from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
+from afterguard.security.secret_files import secret
+from afterguard.telemetry.redaction import without_credentials
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +62,8 @@ class OpenAIJudge:
     def __init__(self, settings: EngineSettings, progress: Callable[[str], None]) -> None:
         self.model = settings.model_name or settings.model
         self._settings, self._progress = settings, progress
+        self._where = without_credentials(settings.base_url or "")
+        self._key = secret(settings.api_key, settings.api_key_file, "engine.api_key")
         self._client: openai.AsyncOpenAI | None = None
         self._requests = Requests(settings, frozenset())
 
@@ -72,12 +76,11 @@ class OpenAIJudge:
         if self._client is not None:
             return
         settings = self._settings
-        self._progress(f"asking {settings.base_url} for {settings.model}")
-        key = settings.api_key
+        self._progress(f"asking {self._where} for {settings.model}")
         client = openai.AsyncOpenAI(
             base_url=settings.base_url,
             # The package insists on a key; servers without one do not look at it.
-            api_key=key.get_secret_value() if key else "none",
+            api_key=self._key or "none",
             timeout=settings.request_timeout_s,
             # The flow retries: it knows the deadline.
             max_retries=0,
@@ -128,7 +131,7 @@ class OpenAIJudge:
         return True
 
     def _remedy(self, error: openai.OpenAIError) -> str:
-        where = f"the server at {self._settings.base_url}"
+        where = f"the server at {self._where}"
         match getattr(error, "status_code", None):
             case None:
                 return f"{where} does not answer ({type(error).__name__}): check engine.base_url"

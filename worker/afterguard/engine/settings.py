@@ -1,5 +1,6 @@
 """The `engine` section of the settings."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -62,6 +63,13 @@ class EngineSettings(BaseModel):
         description="Passed through to vLLM's AsyncEngineArgs as they are; `null` takes "
         "`latency_s`, the seconds that an answer takes.",
     )
-    base_url: str | None = Field(default=None, description="`openai`: such as http://host:8000/v1")
+    base_url: str | None = Field(
+        default=None,
+        repr=False,  # it may hold a password
+        description="`openai`: such as http://host:8000/v1",
+    )
     api_key: SecretStr | None = Field(default=None, description="`openai`: bearer token.")
+    api_key_file: Path | None = Field(
+        default=None, description="`openai`: holds the bearer token; read when the worker starts."
+    )
     request_timeout_s: float = Field(default=120, gt=0, description="`openai`: for one request.")

@@ -13,7 +13,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from afterguard.state.connection import Circuit, connect
+from afterguard.state.circuit import Circuit
+from afterguard.state.connection import connector, words
 from afterguard.state.settings import RedisSettings
 from afterguard.telemetry.metrics import Metrics
 
@@ -32,12 +33,16 @@ class Batches:
     Args:
         settings: Where Redis is and how long to wait.
         metrics: Where faults are shown.
+
+    Raises:
+        SettingsError: Redis can never be reached in the way that the settings say.
     """
 
     def __init__(self, settings: RedisSettings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._prefix = f"{settings.key_prefix}:"
         self._circuit = Circuit(settings.retry_after_s, metrics)
+        self._connect = connector(settings)
         self._client: Redis | None = None
         self._asked: list[tuple[str, asyncio.Future[bytes | None]]] = []
         self._reads: set[asyncio.Task[None]] = set()
@@ -52,7 +57,7 @@ class Batches:
 
     async def start(self) -> None:
         """Connect lazily; a Redis that is away now may come later."""
-        self._client = connect(self._settings)
+        self._client = self._connect()
         self._writer = asyncio.create_task(self._write(), name="redis-writer")
 
     async def stop(self) -> None:
@@ -142,5 +147,5 @@ class Batches:
 
     def _fault(self, error: BaseException) -> None:
         if not self._circuit.away:
-            _log.warning("Redis does not answer; going on without", error=type(error).__name__)
+            _log.warning("Redis does not answer; going on without", error=words(error))
         self._circuit.failed()

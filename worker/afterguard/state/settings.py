@@ -1,6 +1,20 @@
 """The `redis` section of the settings."""
 
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+_SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
+_TLS: Final = (
+    "ssl_ca_file",
+    "ssl_cert_file",
+    "ssl_key_file",
+    "ssl_key_password",
+    "ssl_key_password_file",
+)
+_LOGIN: Final = ("username", "password", "password_file")
 
 
 class RedisSettings(BaseModel):
@@ -10,7 +24,34 @@ class RedisSettings(BaseModel):
 
     url: SecretStr | None = Field(
         default=None,
-        description="redis://… or rediss://…; without it nothing is cached or recognised.",
+        description="redis://host:6379/0, or rediss:// for TLS; it may hold user and password. "
+        "Without it nothing is cached or recognised.",
+    )
+    username: str | None = Field(
+        default=None, min_length=1, description="ACL user; the server's default user when absent."
+    )
+    password: SecretStr | None = Field(default=None, description="Of the user.")
+    password_file: Path | None = Field(
+        default=None, description="Holds the password; read for each connection."
+    )
+    ssl_ca_file: Path | None = Field(
+        default=None,
+        description="rediss: PEM certificates of those who sign the server's; the system's when "
+        "absent.",
+    )
+    ssl_cert_file: Path | None = Field(
+        default=None, description="rediss: our certificate (PEM), for a server that asks for one."
+    )
+    ssl_key_file: Path | None = Field(
+        default=None, description="rediss: its key (PEM); in `ssl_cert_file` when absent."
+    )
+    ssl_key_password: SecretStr | None = Field(default=None, description="Opens the key.")
+    ssl_key_password_file: Path | None = Field(
+        default=None, description="Holds what opens the key."
+    )
+    ssl_check_hostname: bool = Field(
+        default=True,
+        description="rediss: the server's certificate must be for the name that we connect to.",
     )
     timeout_s: float = Field(default=0.25, gt=0, description="For one call; then it is a miss.")
     retry_after_s: float = Field(
@@ -26,3 +67,55 @@ class RedisSettings(BaseModel):
         default="afterguard", min_length=1, description="Of every key; one Redis may serve several."
     )
     batch_keys: int = Field(default=512, ge=1, description="Most keys asked for in one call.")
+
+
+def redis_contradictions(settings: RedisSettings) -> list[str]:
+    """One line for each setting of Redis that does not fit its address or another one."""
+    given = [name for name in (*_LOGIN, *_TLS) if getattr(settings, name) is not None]
+    if settings.url is None:
+        return [f"redis.{name}: has no meaning without redis.url" for name in given]
+    parts = _parts(settings.url.get_secret_value())
+    if parts is None:
+        return ["redis.url: must look like redis://user:password@host:6379/0 (or rediss://)"]
+    found: list[str] = []
+    if parts.scheme != "rediss":
+        found += [
+            f"redis.{name}: has no meaning when redis.url is no rediss:// address"
+            for name in given
+            if name in _TLS
+        ]
+    found += [
+        f"redis.url: {option} is a setting of its own here (redis.ssl_…)"
+        for option in parse_qs(parts.query)
+        if option.startswith("ssl")
+    ]
+    return found + _login_faults(settings, has_password=parts.password is not None)
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # looked at only when asked for
+    except ValueError:
+        return None
+    return parts if parts.scheme in _SCHEMES else None
+
+
+def _login_faults(settings: RedisSettings, *, has_password: bool) -> list[str]:
+    found: list[str] = []
+    passwords = [
+        name
+        for name, given in (
+            ("redis.url (which holds one)", has_password),
+            ("redis.password", settings.password is not None),
+            ("redis.password_file", settings.password_file is not None),
+        )
+        if given
+    ]
+    if len(passwords) > 1:
+        found.append(f"{' and '.join(passwords)}: give one password")
+    if settings.username is not None and not passwords:
+        found.append("redis.username: needs redis.password or redis.password_file")
+    if settings.ssl_key_password is not None and settings.ssl_key_password_file is not None:
+        found.append("redis.ssl_key_password and redis.ssl_key_password_file: give one of the two")
+    return found

@@ -25,6 +25,11 @@ def redact(
     return event
 
 
+def without_credentials(text: str) -> str:
+    """A text with the user and password of every address in it hidden."""
+    return _URL_CREDENTIALS.sub(f"{_HIDDEN}@", text)
+
+
 def _shown(name: object, value: Any) -> Any:  # noqa: ANN401
     if isinstance(name, str) and (name in _TEXTS or _SECRETS.search(name)):
         return _HIDDEN
@@ -32,7 +37,7 @@ def _shown(name: object, value: Any) -> Any:  # noqa: ANN401
         case SecretStr():
             return _HIDDEN
         case str() if "://" in value:
-            return _URL_CREDENTIALS.sub(f"{_HIDDEN}@", value)
+            return without_credentials(value)
         case Mapping():
             return {inner: _shown(inner, it) for inner, it in value.items()}
         case list() | tuple():
