@@ -21,6 +21,8 @@ from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
 from afterguard.health.control import Control
 from afterguard.health.engine_watch import EngineWatch
 from afterguard.health.server import HealthServer, ProbeResult
+from afterguard.health.stuck_watch import StuckWatch
+from afterguard.health.why import Phase, Why
 from afterguard.policy.prompt import content_for
 from afterguard.policy.registry import load_policies
 from afterguard.settings import Settings
@@ -61,6 +63,7 @@ class App:
     rebalance: Rebalance
     gauges: Gauges
     engine_watch: EngineWatch
+    stuck_watch: StuckWatch
     http: HealthServer | None = None
     started: bool = field(default=False)
     draining: bool = field(default=False)
@@ -94,8 +97,13 @@ def build(
     metrics = Metrics()
     metrics.describe_build(engine=judge.engine, model=judge.model)
     cache, seen, redis = _state(settings, metrics)
-    consumer = consumer or KafkaConsumer(settings.kafka, settings.topics.events)
-    producer = producer or KafkaProducer(settings.kafka)
+    consumer = consumer or KafkaConsumer(
+        settings.kafka,
+        settings.topics.events,
+        revoke_grace_s=settings.delivery.revoke_grace_s,
+        metrics=metrics,
+    )
+    producer = producer or KafkaProducer(settings.kafka, metrics=metrics)
     intake_settings = settings.intake
     budget = TokenBudget(
         intake_settings.max_tokens_in_flight,
@@ -150,6 +158,13 @@ def build(
         withdraw=dispatch.withdraw,
         grace_s=settings.delivery.revoke_grace_s,
     )
+    why = Why(
+        assignments,
+        dispatch,
+        publish,
+        phase=lambda: _phase(app),
+        stuck_after_s=settings.delivery.stuck_after_s,
+    )
     app = App(
         settings,
         metrics,
@@ -166,6 +181,7 @@ def build(
         rebalance,
         Gauges(metrics, consumer, assignments, budget, intake),
         EngineWatch(judge),
+        StuckWatch(why, metrics),
     )
     if settings.http.enabled:
         app.http = HealthServer(
@@ -178,9 +194,18 @@ def build(
                 "flood": lambda: ProbeResult(not flood_gate.holds, flood_gate.told),
             },
             registries=[metrics.registry, engine_registry],
-            controls=[Control("POST", "/resume", flood_gate.accept)],
+            controls=[
+                Control("POST", "/resume", flood_gate.accept),
+                Control("GET", "/why", why.answer),
+            ],
         )
     return app
+
+
+def _phase(app: App) -> Phase:
+    return Phase(
+        app.started, app.draining, app.intake.holds, app.budget.statistics(), app.consumer.lag()
+    )
 
 
 def _polls(app: App) -> ProbeResult:

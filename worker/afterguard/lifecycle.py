@@ -144,6 +144,7 @@ async def _serve_until_stopped(app: App, stop: Stop, ready: Callable[[], None] |
             group.create_task(app.settle.run(), name="settle"),
             group.create_task(app.gauges.run(), name="gauges"),
             group.create_task(app.engine_watch.run(), name="engine watch"),
+            group.create_task(app.stuck_watch.run(), name="stuck watch"),
         ]
         app.started = True
         if ready is not None:

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "map": "map_command:map_command",
     "schema": "schema:schema_command",
     "doctor": "doctor:doctor_command",
+    "why": "why:why_command",
     "policies": "policies:policies_app",
     "topics": "topics:topics_app",
     "resume": "resume:resume_command",

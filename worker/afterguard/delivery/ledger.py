@@ -184,7 +184,12 @@ class Ledger:
         return abandoned
 
     @property
+    def in_flight(self) -> int:
+        """How many are not settled, by the books; `fates` counts them."""
+        return self._admitted - self._settled_count - self._abandoned
+
+    @property
     def fates(self) -> Fates:
-        """What became of everything that was admitted."""
-        in_flight = self._admitted - self._settled_count - self._abandoned
-        return Fates(self._admitted, self._settled_count, in_flight, self._abandoned)
+        """What became of everything that was admitted; counts what is here, or none would err."""
+        here = sum(entry.stage is not Stage.SETTLED for entry in self._entries)
+        return Fates(self._admitted, self._settled_count, here, self._abandoned)

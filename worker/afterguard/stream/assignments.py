@@ -89,7 +89,7 @@ class Assignments:
             if partitions is None
             else (it for partition in partitions if (it := self._held.get(partition)))
         )
-        return sum(it.ledger.fates.in_flight for it in chosen)
+        return sum(it.ledger.in_flight for it in chosen)
 
     @property
     def fates(self) -> Fates:

@@ -61,6 +61,10 @@ class Gauges:
         lag = self._consumer.lag()
         for assignment in self._assignments:
             topic, number = assignment.partition
+            own = assignment.ledger.fates
+            metrics.partition_admitted.labels(topic, number).set(own.admitted)
+            metrics.partition_settled.labels(topic, number).set(own.settled)
+            metrics.partition_in_flight.labels(topic, number).set(own.in_flight)
             oldest = assignment.ledger.oldest
             metrics.oldest_unsettled_seconds.labels(topic, number).set(
                 now - oldest.admitted_at if oldest else 0.0

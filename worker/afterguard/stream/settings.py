@@ -244,6 +244,12 @@ class DeliverySettings(BaseModel):
     revoke_grace_s: float = Field(
         default=10, ge=0, description="Rebalance: finish what is in flight within this time."
     )
+    stuck_after_s: float = Field(
+        default=300,
+        gt=0,
+        description="An event that holds a commit back for so long is stuck: it is named in the "
+        "log and counted in `stuck_partitions`.",
+    )
     max_record_bytes: int = Field(
         default=900_000,
         ge=50_000,

@@ -9,7 +9,14 @@ from afterguard.contracts.errors import RejectReason
 from afterguard.contracts.words import Action, Lane, Outcome
 from afterguard.telemetry.metric_list import METRICS, Metric
 
-_PARTITIONED = ("lag_records", "oldest_unsettled_seconds", "committed_offset")
+_PARTITIONED = (
+    "lag_records",
+    "oldest_unsettled_seconds",
+    "committed_offset",
+    "partition_admitted",
+    "partition_settled",
+    "partition_in_flight",
+)
 
 
 class Metrics:
@@ -39,6 +46,10 @@ class Metrics:
         self.lag_records: Gauge = made["lag_records"]
         self.oldest_unsettled_seconds: Gauge = made["oldest_unsettled_seconds"]
         self.committed_offset: Gauge = made["committed_offset"]
+        self.partition_admitted: Gauge = made["partition_admitted"]
+        self.partition_settled: Gauge = made["partition_settled"]
+        self.partition_in_flight: Gauge = made["partition_in_flight"]
+        self.stuck_partitions: Gauge = made["stuck_partitions"]
         self.ledger_admitted: Gauge = made["ledger_admitted"]
         self.ledger_settled: Gauge = made["ledger_settled"]
         self.ledger_abandoned: Gauge = made["ledger_abandoned"]
@@ -64,6 +75,9 @@ class Metrics:
             for result in ("busy", "fault", "refused", "unforeseen")
         }
         self.flood: Gauge = made["flood"]
+        self.replayed = {
+            told: made["replayed_records_total"].labels(told) for told in ("believed", "refused")
+        }
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]
         self._verdict_children: dict[tuple[str | None, Outcome], Counter] = {}
