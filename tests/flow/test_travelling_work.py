@@ -192,19 +192,18 @@ class Wandering(RuleBasedStateMachine):
     def turn(self, count: int = 10) -> None:
         self.loop.run_until_complete(turns(count))
 
-    @rule(place=st.floats(0, 9))
-    def read(self, place: float) -> None:
-        if self.owned and self.next < 12:
-            self.offered.append(self.hall.offer(self.next, place=place).entry)
-            self.next += 1
+    @rule(places=st.lists(st.floats(0, 9), min_size=1, max_size=4), turns=st.integers(0, 9))
+    def read(self, places: list[float], turns: int) -> None:
+        for place in places:
+            if self.owned and self.next < 12:
+                self.offered.append(self.hall.offer(self.next, place=place).entry)
+                self.next += 1
+        self.turn(turns)
 
-    @rule(offset=st.integers(0, 11))
-    def answer(self, offset: int) -> None:
+    @rule(offset=st.integers(0, 11), turns=st.integers(0, 9))
+    def answer(self, offset: int, turns: int) -> None:
         self.hall.let(offset)
-
-    @rule()
-    def pass_time(self) -> None:
-        self.turn()
+        self.turn(turns)
 
     @rule(pick=st.integers(0, 9))
     def acknowledge(self, pick: int) -> None:
@@ -214,16 +213,18 @@ class Wandering(RuleBasedStateMachine):
             entry.settle()
             self.settled[entry.offset] += 1
 
-    @rule()
-    def revoke(self) -> None:
+    @rule(meanwhile=st.lists(st.integers(0, 3), max_size=3), turns=st.integers(0, 9))
+    def revoke(self, meanwhile: list[int], turns: int) -> None:
         if self.owned:
             self.committed = self.hall.ledger.position or self.committed
             self.hall.revoke()
             self.hall.dispatch.cast_off()
             self.given_up += self.hall.dispatch.adrift == 6
             self.owned = False
+            self.hall.let(*(self.committed + ahead for ahead in meanwhile))
+            self.turn(turns)
 
-    @rule(ours=st.booleans())
+    @rule(ours=st.sampled_from([True, True, True, False]))
     def assign(self, ours: bool) -> None:
         if not self.owned:
             ended = self.hall.dispatch.land([OURS] if ours else [])
