@@ -25,6 +25,7 @@ from afterguard.health.stuck_watch import StuckWatch
 from afterguard.health.why import Phase, Why
 from afterguard.policy.prompt import content_for
 from afterguard.policy.registry import load_policies
+from afterguard.promise import MakeProducer, rooms
 from afterguard.settings import Settings
 from afterguard.state.batches import Batches
 from afterguard.state.seen_events import RedisSeenEvents
@@ -32,15 +33,13 @@ from afterguard.state.verdict_cache import RedisVerdictCache
 from afterguard.stream.assignments import Assignments
 from afterguard.stream.flood_gate import FloodGate
 from afterguard.stream.gauges import Gauges
+from afterguard.stream.guarantee import Publishing, Settling
 from afterguard.stream.intake import Intake
 from afterguard.stream.kafka.consumer import KafkaConsumer
-from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.mapping import EventMap
 from afterguard.stream.outputs import Outputs
 from afterguard.stream.ports import Consumer, Producer
-from afterguard.stream.publish import Publish
 from afterguard.stream.rebalance import Rebalance
-from afterguard.stream.settle import Settle
 from afterguard.telemetry.metrics import Metrics
 
 
@@ -52,17 +51,18 @@ class App:
     metrics: Metrics
     judge: Judge
     consumer: Consumer
-    producer: Producer
+    producer: Producer | None
     redis: Batches | None
     budget: TokenBudget
     assignments: Assignments
     dispatch: Dispatch
-    publish: Publish
+    publish: Publishing
     intake: Intake
-    settle: Settle
+    settle: Settling
     rebalance: Rebalance
     gauges: Gauges
     engine_watch: EngineWatch
+    why: Why
     stuck_watch: StuckWatch
     http: HealthServer | None = None
     started: bool = field(default=False)
@@ -75,6 +75,7 @@ def build(
     judge: Judge | None = None,
     consumer: Consumer | None = None,
     producer: Producer | None = None,
+    transactional: MakeProducer | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> App:
     """The worker that the settings describe.
@@ -84,6 +85,7 @@ def build(
         judge: Another engine than `settings.engine` names.
         consumer: Another log than Kafka.
         producer: Another log than Kafka.
+        transactional: Another log than Kafka, under exactly once.
         progress: Told what the engine is doing while it starts.
 
     Raises:
@@ -103,7 +105,6 @@ def build(
         revoke_grace_s=settings.delivery.revoke_grace_s,
         metrics=metrics,
     )
-    producer = producer or KafkaProducer(settings.kafka, metrics=metrics)
     intake_settings = settings.intake
     budget = TokenBudget(
         intake_settings.max_tokens_in_flight,
@@ -117,7 +118,18 @@ def build(
         max_record_bytes=settings.delivery.max_record_bytes,
     )
     flood_gate = FloodGate(settings.dead_letters, metrics)
-    publish = Publish(producer, outputs, metrics, seen=seen, on_dead_letter=flood_gate.count)
+    producer, publish, settle = rooms(
+        settings,
+        consumer,
+        assignments,
+        outputs,
+        metrics,
+        seen=seen,
+        on_dead_letter=flood_gate.count,
+        cast_off=lambda: dispatch.cast_off(),  # noqa: PLW0108 (it is made from `publish`)
+        producer=producer,
+        transactional=transactional,
+    )
     judging_settings = settings.judging
     dispatch = Dispatch(
         Judging(
@@ -150,14 +162,7 @@ def build(
         metrics=metrics,
         flooded=lambda: flood_gate.holds,
     )
-    settle = Settle(consumer, assignments, interval_s=settings.delivery.commit_interval_s)
-    rebalance = Rebalance(
-        assignments,
-        intake,
-        settle,
-        withdraw=dispatch.withdraw,
-        grace_s=settings.delivery.revoke_grace_s,
-    )
+    rebalance = Rebalance(intake, settle, dispatch, grace_s=settings.delivery.revoke_grace_s)
     why = Why(
         assignments,
         dispatch,
@@ -181,6 +186,7 @@ def build(
         rebalance,
         Gauges(metrics, consumer, assignments, budget, intake),
         EngineWatch(judge),
+        why,
         StuckWatch(why, metrics),
     )
     if settings.http.enabled:

@@ -16,6 +16,7 @@ from afterguard.app import App
 from afterguard.contracts.errors import AfterguardError
 from afterguard.contracts.exit_codes import ExitCode, exit_code
 from afterguard.parts import Act, Parts
+from afterguard.stream.settings import LAST_COMMIT_S
 
 _log = structlog.get_logger(__name__)
 
@@ -116,7 +117,10 @@ async def _start(app: App, parts: Parts) -> bool:
     in_order.append(("engine", app.judge.start, app.judge.stop))
     if app.redis is not None:
         in_order.append(("redis", app.redis.start, app.redis.stop))
-    in_order.append(("producer", app.producer.start, app.producer.stop))
+    if app.producer is not None:
+        in_order.append(("producer", app.producer.start, app.producer.stop))
+    # Starts with the first assignment, and must be ended whatever comes of the consumer.
+    in_order.append(("settle", _nothing, app.settle.stop))
     in_order.append(("consumer", lambda: app.consumer.start(app.rebalance), app.consumer.stop))
     for name, start, end in in_order:
         if not await parts.start(name, start, end):
@@ -181,7 +185,7 @@ async def _drain(app: App, stop: Stop) -> None:
     _log.info("draining", in_flight=app.assignments.in_flight(), budget_s=budget)
     app.draining = True
     app.intake.close()
-    finish = asyncio.ensure_future(app.settle.finish(None, monotonic() + budget))
+    finish = asyncio.ensure_future(_finish(app, budget))
     hurry = asyncio.ensure_future(stop.wait_hurry())
     try:
         await asyncio.wait({finish, hurry}, return_when=asyncio.FIRST_COMPLETED)
@@ -190,7 +194,7 @@ async def _drain(app: App, stop: Stop) -> None:
         else:
             finish.cancel()
             await asyncio.wait({finish})
-            left = await app.settle.finish(None, monotonic())
+            left = await _finish(app, 0.0)
     finally:
         finish.cancel()
         hurry.cancel()
@@ -202,15 +206,24 @@ async def _drain(app: App, stop: Stop) -> None:
 
 async def _commit_and_give_back(app: App) -> None:
     try:
-        await app.settle.finish(None, monotonic())
+        await _finish(app, 0.0)
     except AfterguardError as error:
         _log.warning("the last commit failed", error=type(error).__name__)
     finally:
         _log.info("given back", events=_give_back(app))
 
 
+async def _finish(app: App, wait_s: float) -> int:
+    wait_until = monotonic() + wait_s
+    return await app.settle.finish(None, wait_until=wait_until, end_by=wait_until + LAST_COMMIT_S)
+
+
+async def _nothing() -> None:
+    pass
+
+
 def _give_back(app: App) -> int:
-    return app.assignments.close([it.partition for it in list(app.assignments)])
+    return app.settle.close([it.partition for it in app.assignments])
 
 
 def _leaves(group: BaseExceptionGroup[Failure]) -> list[Failure]:

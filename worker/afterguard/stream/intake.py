@@ -13,11 +13,12 @@ import structlog
 from afterguard.contracts.errors import RejectedInput, RejectReason
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
+from afterguard.contracts.replays import claims_origin, origin_of
 from afterguard.delivery.budget import TokenBudget
 from afterguard.flow.admit import Admission, Admit
 from afterguard.stream.assignments import Assignment, Assignments
+from afterguard.stream.guarantee import Publishing
 from afterguard.stream.ports import Consumer, Partition
-from afterguard.stream.publish import Publish
 from afterguard.stream.settings import IntakeSettings
 from afterguard.telemetry.metrics import Metrics
 
@@ -69,7 +70,7 @@ class Intake:
         estimate: Callable[[ChatEvent], int],
         admit: Admit,
         offer: Callable[[Admission], None],
-        publish: Publish,
+        publish: Publishing,
         budget: TokenBudget,
         settings: IntakeSettings,
         metrics: Metrics,
@@ -84,7 +85,7 @@ class Intake:
         self._flooded, self._clock = flooded, clock
         self._paused = False
         self._holds: set[Hold] = set()
-        self._reject_logged = -_LOG_EVERY_S
+        self._reject_logged = self._claim_logged = -_LOG_EVERY_S
         self.polled_at = clock()
 
     async def run(self) -> None:
@@ -145,6 +146,8 @@ class Intake:
 
     def _take_in(self, record: InputRecord, assignment: Assignment) -> None:
         now = self._clock()
+        if record.headers and claims_origin(record):
+            self._count_replay(record)
         try:
             event = self._decode(record)
             tokens = self._estimate(event)
@@ -160,6 +163,18 @@ class Intake:
         self._budget.take(tokens)
         ticket = assignment.order.enter(event.conversation_id)
         self._offer(self._admit.admit(event, record, entry, ticket))
+
+    def _count_replay(self, record: InputRecord) -> None:
+        believed = origin_of(record) is not None
+        self._metrics.replayed["believed" if believed else "refused"].inc()
+        now = self._clock()
+        if not believed and now - self._claim_logged >= _LOG_EVERY_S:
+            self._claim_logged = now
+            _log.warning(
+                "a record claims an origin that is not believed; its ids are made from its own "
+                "place",
+                coordinates=str(record.coordinates),
+            )
 
     def _reject(
         self, record: InputRecord, assignment: Assignment, rejected: RejectedInput, now: float

@@ -207,5 +207,8 @@ class TransactionalProducer(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Disconnect; an open transaction is left for the next producer of this id to end."""
+        """Disconnect, also after a start that failed.
+
+        An open transaction is left for the next producer of this id to end.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Settle: what is settled is committed, on a timer and whenever partitions go."""
+"""Settle under at least once: what is settled is committed, on a timer and when partitions go."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +16,6 @@ _log = structlog.get_logger(__name__)
 _FAILURES = 20
 _REFUSED_S = 60.0
 _LOOK_S = 0.02
-_LAST_COMMIT_S = 5.0
 
 
 class Commit(Enum):
@@ -29,7 +28,7 @@ class Commit(Enum):
 
 
 class Settle:
-    """Commits settled positions.
+    """Commits settled positions; see `stream.guarantee.Settling`.
 
     Args:
         consumer: The log.
@@ -109,26 +108,33 @@ class Settle:
                 "away; this member is stuck outside it"
             )
 
-    async def finish(self, partitions: Sequence[Partition] | None, deadline: float) -> int:
-        """Wait for what is in flight, then commit.
+    def assigned(self, partitions: Sequence[Partition]) -> None:
+        """Open a ledger for each."""
+        self._assignments.open(partitions)
 
-        Args:
-            partitions: Of these; of all when None.
-            deadline: Monotonic seconds; what is in flight then is left behind. The commit may
-                take a few seconds more.
-
-        Returns:
-            Events left behind; another owner will read them again.
-        """
-        while self._assignments.in_flight(partitions) and self._clock() < deadline:
+    async def finish(
+        self, partitions: Sequence[Partition] | None, *, wait_until: float, end_by: float
+    ) -> int:
+        """See `stream.guarantee.Settling.finish`."""
+        while self._assignments.in_flight(partitions) and self._clock() < wait_until:
             await self._sleep(_LOOK_S)
-        while await self._last_commit(deadline) is Commit.UNANSWERED and self._clock() < deadline:
+        while await self._last_commit(end_by) is Commit.UNANSWERED and self._clock() < end_by:
             await self._sleep(_LOOK_S)
         return self._assignments.in_flight(partitions)
 
-    async def _last_commit(self, deadline: float) -> Commit:
+    def close(self, partitions: Sequence[Partition]) -> int:
+        """See `stream.guarantee.Settling.close`."""
+        return self._assignments.close(partitions)
+
+    async def closed(self, end_by: float) -> None:
+        """Nothing is connected for a partition."""
+
+    async def stop(self) -> None:
+        """Nothing is connected for a partition."""
+
+    async def _last_commit(self, end_by: float) -> Commit:
         try:
-            async with asyncio.timeout(max(_LAST_COMMIT_S, deadline - self._clock())):
+            async with asyncio.timeout(max(0.0, end_by - self._clock())):
                 return await self.commit()
         except TimeoutError:
             _log.warning("the last commit did not end in time; its events will be judged again")
