@@ -86,13 +86,13 @@ async def test_it_holds_intake_says_so_and_goes_on_when_accepted(
         assert status == 503
         assert "afterguard resume --accept not_json" in body
         assert (await get(it, "/livez"))[0] == 200
-        assert 'afterguard_flood{cause="not_json"} 1.0' in (await get(it, "/metrics"))[1]
+        assert 'afterguard_flood{reason="not_json"} 1.0' in (await get(it, "/metrics"))[1]
         told = await resume(it, "--accept", "not_json")
         assert (told.code, told.err) == (0, "")
         assert "intake goes on" in told.out
         await until(lambda: it.judged)
         assert (await get(it, "/readyz"))[0] == 200
-        assert 'afterguard_flood{cause="not_json"} 0.0' in (await get(it, "/metrics"))[1]
+        assert 'afterguard_flood{reason="not_json"} 0.0' in (await get(it, "/metrics"))[1]
         assert len(letters(it)) == COUNT + 50, "every record is kept, and none twice"
         await until(lambda: it.committed == worker_event.offset + 1)
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 import yaml
 
 from afterguard.contracts import cloudevents
+from afterguard.contracts.replays import ORIGIN_HEADER, REPLAY_HEADER
 from afterguard.contracts.schema_documents import CONTRACTS, schema
 from afterguard.contracts.topic_defaults import MAX_MESSAGE_BYTES, TOPIC_DEFAULTS
 
@@ -12,13 +13,13 @@ VERSION: Final = "1.0.0"
 _REF: Final = "#/components/schemas/{model}"
 
 
-def _channel(name: str, purpose: str, message: str, description: str) -> dict[str, Any]:
+def _channel(name: str, purpose: str, description: str, *messages: str) -> dict[str, Any]:
     address = TOPIC_DEFAULTS[purpose].name
     return {
         name: {
             "address": address,
             "description": description,
-            "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+            "messages": {it: {"$ref": f"#/components/messages/{it}"} for it in messages},
             "bindings": {
                 "kafka": {
                     "topic": address,
@@ -74,14 +75,29 @@ def _headers(ce_type: str, *, required: bool) -> dict[str, Any]:
         "tracestate": {"type": "string"},
     }
     described = "CloudEvents 1.0 attributes in Kafka's binary mode."
-    headers = {"type": "object", "description": described, "properties": attributes | trace}
+    headers: dict[str, Any] = {
+        "type": "object",
+        "description": described,
+        "properties": attributes | trace,
+    }
     if required:
         return headers | {"required": sorted(attributes)}
     headers["description"] = (
         f"{described} All optional; `ce_id` and `ce_time` stand in for `event_id` and "
         "`occurred_at` when the payload has none."
     )
+    headers["properties"] = attributes | trace | _REPLAY_HEADERS
     return headers
+
+
+_REPLAY_HEADERS: Final[dict[str, Any]] = {
+    ORIGIN_HEADER: {
+        "type": "string",
+        "description": "Written by `afterguard dead-letters replay` alone: "
+        "`topic/partition/offset` of the record that this one is a replay of.",
+    },
+    REPLAY_HEADER: {"type": "string", "description": "Which replay it is, from 1."},
+}
 
 
 def _operation(name: str, action: str, channel: str, message: str, summary: str) -> dict[str, Any]:
@@ -168,24 +184,26 @@ def _older_dialect(schema: Any) -> Any:  # noqa: ANN401
 
 
 _CHANNELS: Final = {
-    **_channel("chatEvents", "events", "chatEvent", "What was said."),
+    **_channel("chatEvents", "events", "What was said.", "chatEvent"),
     **_channel(
         "interventions",
         "interventions",
-        "intervention",
         "What the platform is asked to do; one at most per event and revision.",
+        "intervention",
     ),
     **_channel(
         "audit",
         "audit",
-        "auditRecord",
         "Every verdict with its rationale, for auditors only.",
+        "auditRecord",
     ),
     **_channel(
         "deadLetters",
         "dead_letters",
+        "Records that could not be judged, kept whole with the reason; and a note for each that "
+        "was put back.",
         "deadLetter",
-        "Records that could not be judged, kept whole with the reason.",
+        "replayed",
     ),
 }
 
@@ -218,8 +236,16 @@ _MESSAGES: Final = {
         "deadLetter",
         "dead-letter",
         cloudevents.DEAD_LETTER,
-        "The key of the original record.",
+        "`topic/partition/offset` of the original record.",
         "One record, or one part of a large one.",
+        ours=True,
+    ),
+    **_message(
+        "replayed",
+        "replayed",
+        cloudevents.REPLAYED,
+        "The id of the dead letter.",
+        "A dead letter was put back to its topic.",
         ours=True,
     ),
 }

@@ -15,6 +15,7 @@ CHAT_EVENT: Final = "dev.afterguard.chat.event.v1"
 AUDIT_RECORD: Final = "dev.afterguard.verdict.v1"
 INTERVENTION: Final = "dev.afterguard.intervention.v1"
 DEAD_LETTER: Final = "dev.afterguard.dead-letter.v1"
+REPLAYED: Final = "dev.afterguard.dead-letter.replayed.v1"
 
 # Version ff and ids of zeros are invalid (W3C Trace Context, 3.2.2).
 _TRACEPARENT = re.compile(

@@ -55,4 +55,13 @@ class DeadLetter(BaseModel):
     original_size: int = Field(ge=0, description="Bytes of the whole original value.")
     part: int = Field(default=0, ge=0)
     parts: int = Field(default=1, ge=1)
+    origin: str | None = Field(
+        default=None,
+        description="`topic/partition/offset` of the record that this one was a replay of.",
+    )
+    replay: int = Field(default=0, ge=0, description="Which replay it was; 0 for none.")
+    left_out: bool = Field(
+        default=False,
+        description="Whether the key and the values of headers were too large to be kept.",
+    )
     recorded_at: AwareDatetime

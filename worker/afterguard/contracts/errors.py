@@ -8,6 +8,7 @@ AfterguardError
 ├── EngineError
 │   ├── EngineBusy           retry: the engine's queue is full
 │   ├── EngineFault          retry: one request failed, the engine lives
+│   ├── EngineLost           retry: the engine died with the request and is started again
 │   ├── RequestRefused       dead letter: the engine will never take this request
 │   ├── EngineUnavailable    exit: the engine cannot be started
 │   └── EngineDead           exit: the engine died under us
@@ -117,6 +118,15 @@ class EngineBusy(EngineError):
 
 class EngineFault(EngineError):
     """One request failed while the engine lives; it may be sent again."""
+
+    consequence = Consequence.RETRY
+
+
+class EngineLost(EngineError):
+    """The engine died or hung with this request in it, and is being started again.
+
+    The request may be what killed it, so its deaths are counted apart from its faults.
+    """
 
     consequence = Consequence.RETRY
 

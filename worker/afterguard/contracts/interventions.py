@@ -13,7 +13,12 @@ class Intervention(BaseModel):
     model_config = ConfigDict(extra="ignore", title="Intervention")
 
     intervention_id: UUID = Field(description="Idempotency key: act once per id.")
-    revision: int = Field(default=0, ge=0)
+    revision: int = Field(
+        default=0,
+        ge=0,
+        description="0 for the first time that a record is judged, then the number of its replay; "
+        "a higher one holds against lower ones.",
+    )
     verdict_ids: tuple[UUID, ...]
     event_id: str
     conversation_id: str
@@ -23,6 +28,11 @@ class Intervention(BaseModel):
     topic: str
     partition: int
     offset: int
+    origin: str | None = Field(
+        default=None,
+        description="`topic/partition/offset` of the record that this one is a replay of; ids are "
+        "made from it.",
+    )
     target: JsonValue = Field(
         default=None,
         description="As the event had it; left out, and `degraded` says so, when it would not fit "

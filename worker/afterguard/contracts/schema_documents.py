@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from afterguard.contracts.dead_letters import DeadLetter
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.interventions import Intervention
+from afterguard.contracts.replays import Replayed
 from afterguard.contracts.verdicts import AuditRecord, Verdict
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -32,6 +33,7 @@ CONTRACTS: Final = {
     "audit-record": _Contract(AuditRecord, "serialization"),
     "intervention": _Contract(Intervention, "serialization"),
     "dead-letter": _Contract(DeadLetter, "serialization"),
+    "replayed": _Contract(Replayed, "serialization"),
 }
 
 

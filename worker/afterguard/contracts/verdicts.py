@@ -33,6 +33,16 @@ class Verdict(BaseModel):
     topic: str
     partition: int
     offset: int
+    origin: str | None = Field(
+        default=None,
+        description="`topic/partition/offset` of the record that this one is a replay of; ids are "
+        "made from it.",
+    )
+    replay: int = Field(
+        default=0,
+        ge=0,
+        description="Which replay it was, 0 for none; of verdicts with one id the highest holds.",
+    )
     policy_id: str | None = Field(description="None when no policy applied to the event.")
     policy_version: str | None
     outcome: Outcome

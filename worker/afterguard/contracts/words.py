@@ -71,6 +71,7 @@ class Reason(StrEnum):
     RETRIES_EXHAUSTED = "retries_exhausted"
     REQUEST_REFUSED = "request_refused"
     INTERNAL_FAULT = "internal_fault"
+    QUARANTINED = "quarantined"
 
 
 class Degraded(StrEnum):

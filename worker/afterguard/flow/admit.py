@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.records import InputRecord
+from afterguard.contracts.replays import Origin, origin_of
 from afterguard.contracts.words import Degraded, Lane, Reason
 from afterguard.delivery.ledger import Entry
 from afterguard.delivery.order import Ticket
@@ -40,6 +42,7 @@ class Admission:
         received: The same moment, monotonic seconds.
         degraded: What was missing or odd on the way.
         seen_key: The key to remember the event by once it is published; None to forget it.
+        replay_of: The record that this one is a replay of; None for one that is none.
         asked_at: When the engine was first asked, monotonic seconds; None before.
         attempts: How often the most stubborn of its requests was tried so far.
     """
@@ -57,8 +60,14 @@ class Admission:
     received: float
     degraded: list[Degraded] = field(default_factory=list)
     seen_key: str | None = None
+    replay_of: Origin | None = None
     asked_at: float | None = None
     attempts: int = 0
+
+    @property
+    def origin(self) -> Coordinates:
+        """Where the record first stood; ids are made from it."""
+        return self.record.coordinates if self.replay_of is None else self.replay_of.coordinates
 
 
 class Admit:
@@ -109,6 +118,7 @@ class Admit:
             received_at=now,
             received=received,
             degraded=degraded,
+            replay_of=origin_of(record) if record.headers else None,
         )
 
     def _lane(self, event: ChatEvent, policies: tuple[Policy, ...]) -> Lane:

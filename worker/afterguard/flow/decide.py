@@ -93,7 +93,7 @@ class Decide:
     def _verdict(
         self, admission: Admission, finding: Finding, now: datetime, age_ms: float
     ) -> AuditRecord:
-        event, origin = admission.event, admission.record.coordinates
+        event, place, replay_of = admission.event, admission.record.coordinates, admission.replay_of
         policy, reading = finding.policy, finding.reading
         judgement = finding.judgement or _NOTHING
         degraded = admission.degraded
@@ -103,13 +103,15 @@ class Decide:
         policy_id, version = (policy.id, policy.version) if policy else (None, None)
         return AuditRecord.model_validate(
             {
-                "verdict_id": verdict_id(origin, policy_id or "", version or ""),
+                "verdict_id": verdict_id(admission.origin, policy_id or "", version or ""),
                 "event_id": event.event_id,
                 "conversation_id": event.conversation_id,
                 "tenant": event.tenant,
-                "topic": origin.topic,
-                "partition": origin.partition,
-                "offset": origin.offset,
+                "topic": place.topic,
+                "partition": place.partition,
+                "offset": place.offset,
+                "origin": str(replay_of.coordinates) if replay_of else None,
+                "replay": replay_of.replay if replay_of else 0,
                 "policy_id": policy_id,
                 "policy_version": version,
                 "outcome": reading.outcome,
@@ -160,20 +162,23 @@ class Decide:
         if lead.reason is Reason.DUPLICATE_EVENT:
             # What follows from this event was said where it was first judged.
             return None
-        event, origin = admission.event, admission.record.coordinates
+        event, place, replay_of = admission.event, admission.record.coordinates, admission.replay_of
+        revision = replay_of.replay if replay_of else 0
         cause = [verdict for verdict in acting if verdict.action is not Action.NONE] or [lead]
         lifetime = self._settings.expires_after_s
         return Intervention(
-            intervention_id=intervention_id(origin),
+            intervention_id=intervention_id(admission.origin, revision),
+            revision=revision,
             verdict_ids=tuple(verdict.verdict_id for verdict in cause),
             event_id=event.event_id,
             conversation_id=event.conversation_id,
             tenant=event.tenant,
             channel_id=event.channel_id,
             author_id=event.author.id,
-            topic=origin.topic,
-            partition=origin.partition,
-            offset=origin.offset,
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
+            origin=str(replay_of.coordinates) if replay_of else None,
             target=event.target,
             action=lead.action,
             outcome=lead.outcome,

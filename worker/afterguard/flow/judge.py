@@ -16,6 +16,7 @@ from afterguard.flow.lanes import engine_priority
 from afterguard.flow.persistence import Persistence
 from afterguard.flow.ports import Judge, JudgeRequest, SeenEvents, VerdictCache
 from afterguard.flow.repeats import keep, recall, seen_key, verdict_key
+from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
 
 
@@ -29,6 +30,7 @@ class Judging:
         metrics: Where requests, retries and repeats are counted.
         cache: Judgements already made; None to judge everything anew.
         seen: Events already judged and published; None to recognise none.
+        trials: Who goes to the engine in what company; its own when None.
         clock: Monotonic seconds.
     """
 
@@ -41,11 +43,12 @@ class Judging:
         *,
         cache: VerdictCache | None = None,
         seen: SeenEvents | None = None,
+        trials: Trials | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._model = judge.model
         self._render = render
-        self._engine = Persistence(judge, retry, metrics, clock)
+        self._engine = Persistence(judge, retry, metrics, trials or Trials(metrics), clock)
         self._metrics = metrics
         self._cache, self._seen = cache, seen
         self._clock = clock
@@ -117,6 +120,7 @@ class Judging:
             policy.effort,
             engine_priority(admission.place),
             _trace(admission) if record.headers else None,
+            admission.origin,
         )
         began = self._clock()
         queued = began - admission.received
@@ -132,7 +136,7 @@ class Judging:
         else:
             reading = read(judgement, policy)
             if self._cache is not None:
-                judged_as = verdict_id(record.coordinates, policy.id, policy.version)
+                judged_as = verdict_id(admission.origin, policy.id, policy.version)
                 if (kept := keep(judgement, judged_as)) is not None:
                     self._cache.put(verdict_key(content, policy, self._model), kept)
         return Finding(

@@ -20,6 +20,7 @@ from afterguard.contracts.coordinates import dead_letter_id
 from afterguard.contracts.dead_letters import DeadLetter
 from afterguard.contracts.interventions import Intervention
 from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.contracts.replays import origin_of
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Degraded, Outcome
 from afterguard.flow.admit import utc_now
@@ -108,12 +109,13 @@ class Outputs:
         event_id: str | None = None,
     ) -> list[OutputRecord]:
         """The original record with its reason, in as many parts as its size asks for."""
-        now, origin, value = self._now(), record.coordinates, record.value
+        now, place, value = self._now(), record.coordinates, record.value
+        replay_of = origin_of(record)
         empty = DeadLetter(
-            dead_letter_id=dead_letter_id(origin),
-            topic=origin.topic,
-            partition=origin.partition,
-            offset=origin.offset,
+            dead_letter_id=dead_letter_id(place),
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
             outcome=outcome,
             reason=reason,
             detail=detail[:_DETAIL],
@@ -124,6 +126,8 @@ class Outputs:
             headers=list(record.headers),
             original_size=len(value or b""),
             recorded_at=now,
+            origin=str(replay_of.coordinates) if replay_of else None,
+            replay=replay_of.replay if replay_of else 0,
         )
         weight = len(encode(empty))
         if weight > self._limit // 2:
@@ -134,7 +138,7 @@ class Outputs:
         letters = [
             empty.model_copy(
                 update={
-                    "dead_letter_id": dead_letter_id(origin, part),
+                    "dead_letter_id": dead_letter_id(place, part),
                     "value": chunk,
                     "part": part,
                     "parts": len(chunks),
@@ -142,7 +146,7 @@ class Outputs:
             )
             for part, chunk in enumerate(chunks)
         ]
-        subject = str(origin).encode()
+        subject = str(place).encode()
         return [
             OutputRecord(
                 self._topics.dead_letters,
@@ -200,4 +204,6 @@ def _stripped(letter: DeadLetter) -> DeadLetter:
     left_out = f"key of {len(letter.key or b'')} bytes and {values} bytes of header values left out"
     names = [(name[:_HEADER_NAME], None) for name, _ in letter.headers[:_MOST_HEADERS]]
     detail = f"{letter.detail}; {left_out}; {len(names)} of {len(letter.headers)} headers named"
-    return letter.model_copy(update={"key": None, "headers": names, "detail": detail})
+    return letter.model_copy(
+        update={"key": None, "headers": names, "detail": detail, "left_out": True}
+    )

@@ -85,7 +85,7 @@ METRICS: tuple[Metric, ...] = (
         "records",
         "Records that say they were put back from the dead letters.",
         "`refused`, or `believed` when nobody replays: a producer writes our headers",
-        ("origin",),
+        ("result",),
     ),
     Metric(
         "flood",
@@ -93,7 +93,7 @@ METRICS: tuple[Metric, ...] = (
         "0 or 1",
         "Whether intake is held because dead letters of this cause came in a flood.",
         "look at them, mend the cause, then `afterguard resume --accept CAUSE`",
-        ("cause",),
+        ("reason",),
     ),
     Metric(
         "duplicates_recognised_total",
@@ -107,7 +107,8 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         "requests",
         "Requests that the engine did not answer; judge_seconds_count has them all.",
-        "`busy`: the engine is full or its server is away; `fault`: see the engine's log",
+        "`busy`: the engine is full or its server is away; `fault`: see the engine's log; `lost`: "
+        "see engine_restarts_total",
         ("result",),
     ),
     Metric(
@@ -125,6 +126,35 @@ METRICS: tuple[Metric, ...] = (
         "grows with the queue; add workers or lower the effort",
         (),
         _ENGINE_SECONDS,
+    ),
+    Metric(
+        "engine_up",
+        "gauge",
+        "0 or 1",
+        "Whether the engine runs; 0 while it is started again.",
+        "see engine_restarts_total and the engine's log",
+    ),
+    Metric(
+        "engine_restarts_total",
+        "counter",
+        "restarts",
+        "Times that the engine was started again in place.",
+        "`died`, `hung`: look at memory, GPU and `quarantined_total`; `refused`: at its own log",
+        ("cause",),
+    ),
+    Metric(
+        "suspect_requests",
+        "gauge",
+        "requests",
+        "Requests that were at an engine that died and are tried again, few at a time.",
+        "for long: the engine dies again and again; see engine_restarts_total",
+    ),
+    Metric(
+        "quarantined_total",
+        "counter",
+        "requests",
+        "Requests given up since the engine or the worker died with them each time.",
+        "look at their dead letters, reason `quarantined`; mend the engine before a replay",
     ),
     Metric(
         "queue_seconds",

@@ -53,6 +53,9 @@ class Metrics:
         self.ledger_admitted: Gauge = made["ledger_admitted"]
         self.ledger_settled: Gauge = made["ledger_settled"]
         self.ledger_abandoned: Gauge = made["ledger_abandoned"]
+        self.engine_up: Gauge = made["engine_up"]
+        self.suspects: Gauge = made["suspect_requests"]
+        self.quarantined: Counter = made["quarantined_total"]
         self.redis_away: Gauge = made["redis_away"]
         self.redis_dropped: Counter = made["redis_dropped_total"]
         self.records_skipped_by_retention: Counter = made["records_skipped_by_retention_total"]
@@ -72,7 +75,11 @@ class Metrics:
         }
         self.judge_faults = {
             result: made["judge_faults_total"].labels(result)
-            for result in ("busy", "fault", "refused", "unforeseen")
+            for result in ("busy", "fault", "lost", "refused", "unforeseen")
+        }
+        self.engine_restarts = {
+            cause: made["engine_restarts_total"].labels(cause)
+            for cause in ("died", "hung", "refused")
         }
         self.flood: Gauge = made["flood"]
         self.replayed = {
