@@ -37,7 +37,11 @@ async def scan_topic(
     topic: str,
     take: Callable[[InputRecord], None],
     progress: Callable[[int, int], None] = lambda _read, _of: None,
-) -> None:
+    *,
+    begin: Mapping[Partition, int] | None = None,
+    end: Mapping[Partition, int] | None = None,
+    unfinished: bool = False,
+) -> dict[Partition, int]:
     """Hand over every committed record of a topic, from its first to the end as it stands now.
 
     Args:
@@ -45,6 +49,13 @@ async def scan_topic(
         topic: Its name.
         take: Gets each record, in offset order within its partition.
         progress: Told after each fetch how many offsets are read, and of how many.
+        begin: Where to begin in these partitions instead.
+        end: Where to end in these partitions, and to read none of the others.
+        unfinished: Wait for transactions that are open now, and read what was written after they
+            began.
+
+    Returns:
+        Where it ended in each partition.
 
     Raises:
         TopicMissing: There is no such topic.
@@ -54,10 +65,14 @@ async def scan_topic(
     consumer = await _connected(kafka, None)
     try:
         consumer.assign(partitions)
-        first = await consumer.beginning_offsets(partitions)
-        ends = await consumer.end_offsets(partitions)
-        for partition, offset in first.items():
-            consumer.seek(partition, offset)
+        last = await (
+            _very_ends(kafka, partitions) if unfinished else consumer.end_offsets(partitions)
+        )
+        first, ends = _span(await consumer.beginning_offsets(partitions), last, begin, end)
+        if wanted := [it for it in partitions if ends[it] > first[it]]:
+            consumer.assign(wanted)
+        for partition in wanted:
+            consumer.seek(partition, first[partition])
         whole = sum(ends.values()) - sum(first.values())
         read, moved_at = 0, monotonic()
         while read < whole:
@@ -73,6 +88,7 @@ async def scan_topic(
                 progress(read, whole)
             elif monotonic() - moved_at > kafka.request_timeout_ms / 1000:
                 raise StreamUnavailable(f"topic {topic!r}: nothing comes after {read} of {whole}")
+        return {_ours(partition): offset for partition, offset in ends.items()}
     except (KafkaError, UnicodeDecodeError) as error:  # the latter for names of headers
         raise StreamUnavailable(
             f"reading topic {topic!r} failed: {type(error).__name__}"
@@ -114,11 +130,45 @@ async def _read(
     first: Mapping[TopicPartition, int],
     ends: Mapping[TopicPartition, int],
 ) -> int:
-    positions = {it: await consumer.position(it) for it in first}
-    return sum(min(positions[it], ends[it]) - first[it] for it in first)
+    positions = {it: await consumer.position(it) for it in consumer.assignment()}
+    return sum(min(offset, ends[it]) - first[it] for it, offset in positions.items())
 
 
-async def _connected(kafka: KafkaSettings, group_id: str | None) -> AIOKafkaConsumer:
+async def _very_ends(
+    kafka: KafkaSettings, partitions: list[TopicPartition]
+) -> Mapping[TopicPartition, int]:
+    # A reader of committed records is told the end of those; beyond it may stand records of
+    # transactions that were committed while an earlier one is open.
+    consumer = await _connected(kafka, None, isolation_level="read_uncommitted")
+    try:
+        consumer.assign(partitions)
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return ends
+    finally:
+        await put_away(consumer, "reader")
+
+
+def _span(
+    first: Mapping[TopicPartition, int],
+    last: Mapping[TopicPartition, int],
+    begin: Mapping[Partition, int] | None,
+    end: Mapping[Partition, int] | None,
+) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """Where to begin and to end in each partition; the same where there is nothing to read."""
+    # What stood before the first record that is still there was deleted.
+    begins = {it: max(offset, (begin or {}).get(_ours(it), 0)) for it, offset in first.items()}
+    if end is not None:
+        last = {it: min(offset, end.get(_ours(it), 0)) for it, offset in last.items()}
+    return begins, {it: max(offset, begins[it]) for it, offset in last.items()}
+
+
+def _ours(partition: TopicPartition) -> Partition:
+    return Partition(partition.topic, partition.partition)
+
+
+async def _connected(
+    kafka: KafkaSettings, group_id: str | None, *, isolation_level: str = "read_committed"
+) -> AIOKafkaConsumer:
     security = security_arguments(kafka)
 
     async def connect() -> AIOKafkaConsumer:
@@ -129,7 +179,7 @@ async def _connected(kafka: KafkaSettings, group_id: str | None) -> AIOKafkaCons
             enable_auto_commit=False,
             # Records that are deleted under the reader are an error, and no reason to skip others.
             auto_offset_reset="none",
-            isolation_level="read_committed",
+            isolation_level=isolation_level,
             request_timeout_ms=kafka.request_timeout_ms,
             fetch_max_bytes=_FETCH_BYTES,
             max_partition_fetch_bytes=_PARTITION_BYTES,
