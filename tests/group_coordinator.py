@@ -30,13 +30,18 @@ class _Member:
     session_s: float
     rebalance_s: float
     protocols: list[tuple[str, bytes]]
+    reader: asyncio.StreamReader
+    known: bool = False
     seen: float = field(default_factory=monotonic)
     joined: asyncio.Future[None] | None = None
 
     @property
     def gone(self) -> bool:
-        # One that waits in a join says nothing meanwhile.
-        return self.joined is None and monotonic() - self.seen > self.session_s
+        # One that waits in a join says nothing meanwhile. Who never learned its id before its
+        # connection broke comes back as another, and nobody waits for it (KIP-394).
+        cut = self.reader.at_eof() or self.reader.exception() is not None
+        patience_s = 0 if cut and not self.known else self.session_s
+        return (self.joined is None or cut) and monotonic() - self.seen > patience_s
 
 
 class _Group:
@@ -64,7 +69,7 @@ class _Group:
         """Throw out who is silent; end the round of joins when all are here or it is late."""
         gone = [it.id for it in self.members.values() if it.gone]
         for name in gone:
-            del self.members[name]
+            _answer(self.members.pop(name))
         if gone and self.preparing_until is None:
             self.prepare()
         if self.preparing_until is None:
@@ -77,15 +82,20 @@ class _Group:
             self.generation += 1
             self.assignments, self.synced = None, asyncio.Event()
             for member in self.members.values():
-                joined, member.joined, member.seen = member.joined, None, monotonic()
-                if joined is not None and not joined.done():
-                    joined.set_result(None)
+                member.seen, member.known = monotonic(), True
+                _answer(member)
 
     def fault(self, member: str, generation: int) -> int:
         if member not in self.members:
             return _UNKNOWN_MEMBER
         self.members[member].seen = monotonic()
         return 0 if generation == self.generation else _ILLEGAL_GENERATION
+
+
+def _answer(member: _Member) -> None:
+    joined, member.joined = member.joined, None
+    if joined is not None and not joined.done():
+        joined.set_result(None)
 
 
 class GroupCoordinator:
@@ -176,7 +186,7 @@ class GroupCoordinator:
                 header, body = request[: stream.tell()], stream
                 if key in _ANSWERS:
                     answer = struct.pack(">i", correlation)
-                    answer += await _ANSWERS[key](self, version, body, client)
+                    answer += await _ANSWERS[key](self, version, body, client, reader)
                 else:
                     if key == _OFFSET_COMMIT:
                         asked = _decode(commit, "OffsetCommitRequest", version, body)
@@ -199,14 +209,17 @@ class GroupCoordinator:
     def _group(self, name: str) -> _Group:
         return self._groups.setdefault(name, _Group())
 
-    async def _join(self, version: int, stream: BytesIO, client: str) -> bytes:
+    async def _join(
+        self, version: int, stream: BytesIO, client: str, reader: asyncio.StreamReader
+    ) -> bytes:
         asked = _decode(group, "JoinGroupRequest", version, stream)
         found = self._group(asked.group)
         known = found.members.get(asked.member_id)
         if asked.member_id and known is None:
             return _join_answer(version, _UNKNOWN_MEMBER, -1, "", "", asked.member_id, [])
         rebalance_ms = getattr(asked, "rebalance_timeout", asked.session_timeout)
-        member = known or _Member(f"m-{uuid4()}", client, 0, 0, [])
+        member = known or _Member(f"m-{uuid4()}", client, 0, 0, [], reader)
+        member.reader = reader
         member.session_s, member.rebalance_s = asked.session_timeout / 1000, rebalance_ms / 1000
         member.protocols = list(asked.group_protocols)
         member.joined = asyncio.get_running_loop().create_future()
@@ -223,7 +236,7 @@ class GroupCoordinator:
             version, 0, found.generation, protocol, found.leader, member.id, members
         )
 
-    async def _sync(self, version: int, stream: BytesIO, _client: str) -> bytes:
+    async def _sync(self, version: int, stream: BytesIO, *_: object) -> bytes:
         asked = _decode(group, "SyncGroupRequest", version, stream)
         found = self._group(asked.group)
         fault = found.fault(asked.member_id, asked.generation_id)
@@ -243,7 +256,7 @@ class GroupCoordinator:
                 assignment = found.assignments.get(asked.member_id, b"")
         return _encoded(group, "SyncGroupResponse", version, fault, assignment)
 
-    async def _heartbeat(self, version: int, stream: BytesIO, _client: str) -> bytes:
+    async def _heartbeat(self, version: int, stream: BytesIO, *_: object) -> bytes:
         asked = _decode(group, "HeartbeatRequest", version, stream)
         found = self._group(asked.group)
         fault = found.fault(asked.member_id, asked.generation_id)
@@ -251,7 +264,7 @@ class GroupCoordinator:
             fault = _REBALANCING
         return _encoded(group, "HeartbeatResponse", version, fault)
 
-    async def _leave(self, version: int, stream: BytesIO, _client: str) -> bytes:
+    async def _leave(self, version: int, stream: BytesIO, *_: object) -> bytes:
         asked = _decode(group, "LeaveGroupRequest", version, stream)
         found = self._group(asked.group)
         fault = 0 if found.members.pop(asked.member_id, None) else _UNKNOWN_MEMBER
@@ -268,7 +281,7 @@ class GroupCoordinator:
         return 0 if simple else found.fault(member, generation)
 
 
-_ANSWERS: dict[int, Callable[[GroupCoordinator, int, BytesIO, str], Awaitable[bytes]]] = {
+_ANSWERS: dict[int, Callable[..., Awaitable[bytes]]] = {
     _JOIN: GroupCoordinator._join,
     _HEARTBEAT: GroupCoordinator._heartbeat,
     _LEAVE: GroupCoordinator._leave,

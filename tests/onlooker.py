@@ -12,6 +12,9 @@ async def read_topic(bootstrap_servers: str, topic: str) -> list[InputRecord]:
         bootstrap_servers=bootstrap_servers,
         enable_auto_commit=False,
         isolation_level="read_committed",
+        # And no seek: aiokafka may have begun to look for the latest offset by then, and finds it
+        # after the seek.
+        auto_offset_reset="earliest",
         max_partition_fetch_bytes=16 * 2**20,
         fetch_max_bytes=64 * 2**20,
     )
@@ -23,7 +26,6 @@ async def read_topic(bootstrap_servers: str, topic: str) -> list[InputRecord]:
             return []
         onlooker.assign(partitions)
         ends = await onlooker.end_offsets(partitions)
-        await onlooker.seek_to_beginning(*partitions)
         found: list[InputRecord] = []
         while any([await onlooker.position(it) < ends[it] for it in partitions]):
             for where, records in (await onlooker.getmany(timeout_ms=500)).items():
