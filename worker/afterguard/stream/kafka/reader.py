@@ -69,10 +69,9 @@ async def scan_topic(
             _very_ends(kafka, partitions) if unfinished else consumer.end_offsets(partitions)
         )
         first, ends = _span(await consumer.beginning_offsets(partitions), last, begin, end)
-        if wanted := [it for it in partitions if ends[it] > first[it]]:
-            consumer.assign(wanted)
-        for partition in wanted:
-            consumer.seek(partition, first[partition])
+        for partition, offset in first.items():
+            consumer.seek(partition, offset)
+        consumer.pause(*(it for it in partitions if ends[it] == first[it]))
         whole = sum(ends.values()) - sum(first.values())
         read, moved_at = 0, monotonic()
         while read < whole:
