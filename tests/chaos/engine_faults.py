@@ -1,0 +1,122 @@
+"""Faults of engines: killed, frozen, dead by order, slow by order."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+from tests.chaos.fault import Quota, Scene, until
+from tests.chaos.member import Kind, Member, State
+
+# A tiny model on two busy cores.
+_RESTART_S = 90.0
+
+
+def _one_with(scene: Scene, kind: Kind) -> list[Member] | None:
+    serving = scene.fleet.serving(kind)
+    return [scene.random.choice(serving)] if serving else None
+
+
+class EngineKilled:
+    """SIGKILL to the process that vLLM's engine runs in."""
+
+    name = "vLLM's engine killed"
+    weight = 1.5
+    quota: Quota | None = "engine_deaths"
+
+    def victims(self, scene: Scene) -> list[Member] | None:
+        """One whose engine runs."""
+        chosen = _one_with(scene, "vllm")
+        return chosen if chosen and chosen[0].engine_cores() else None
+
+    async def strike(self, scene: Scene, victims: list[Member]) -> None:
+        """Kill; wait for another engine, or for the worker's end."""
+        (member,) = victims
+        cores = _signalled(member, signal.SIGKILL)
+        await _replaced(member, cores, _RESTART_S)
+
+
+class EngineFrozen:
+    """SIGSTOP to the process that vLLM's engine runs in, until something is done about it."""
+
+    name = "vLLM's engine frozen"
+    weight = 0.4
+    quota: Quota | None = None
+
+    def victims(self, scene: Scene) -> list[Member] | None:
+        """One whose engine runs."""
+        chosen = _one_with(scene, "vllm")
+        return chosen if chosen and chosen[0].engine_cores() else None
+
+    async def strike(self, scene: Scene, victims: list[Member]) -> None:
+        """Freeze; wait for another engine, or for the worker's end; in the end let it go on."""
+        (member,) = victims
+        cores = _signalled(member, signal.SIGSTOP)
+        try:
+            await _replaced(member, cores, _RESTART_S)
+        finally:
+            for pid in cores:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+
+class StandInDies:
+    """The stand-in engine is dead from one request on, until it is started again."""
+
+    name = "stand-in engine dies"
+    weight = 1.0
+
+    def __init__(self, quota: Quota | None) -> None:
+        self.quota: Quota | None = quota
+
+    def victims(self, scene: Scene) -> list[Member] | None:
+        """One."""
+        return _one_with(scene, "unsteady")
+
+    async def strike(self, scene: Scene, victims: list[Member]) -> None:
+        """Give the order; it is taken away by who follows it."""
+        order = victims[0].orders / "dead"
+        order.touch()
+        await until(lambda: not order.exists() or victims[0].state is not State.HURT, 20)
+        order.unlink(missing_ok=True)
+
+
+class EngineSlow:
+    """The stand-in engines of all workers become slow for a while."""
+
+    name = "stand-in engines slow"
+    weight = 0.7
+    quota: Quota | None = None
+
+    def victims(self, scene: Scene) -> list[Member] | None:
+        """Nobody alone."""
+        return [] if scene.fleet.serving("unsteady") else None
+
+    async def strike(self, scene: Scene, victims: list[Member]) -> None:
+        """Give the order, take it back."""
+        orders = [it.orders / "slow" for it in scene.fleet.serving("unsteady")]
+        for order in orders:
+            order.touch()
+        try:
+            await asyncio.sleep(scene.random.uniform(3, 7))
+        finally:
+            for order in orders:
+                order.unlink(missing_ok=True)
+
+
+def _signalled(member: Member, which: signal.Signals) -> list[int]:
+    cores = member.engine_cores()
+    for pid in cores:
+        with suppress(ProcessLookupError):
+            os.kill(pid, which)
+    return cores
+
+
+async def _replaced(member: Member, cores: list[int], within_s: float) -> None:
+    def done() -> bool:
+        if member.state is not State.HURT:
+            return True
+        now = member.engine_cores()
+        return bool(now) and not set(now) & set(cores)
+
+    await until(done, within_s)
