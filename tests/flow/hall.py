@@ -17,6 +17,7 @@ from afterguard.flow.dispatch import Dispatch
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import JudgeRequest
 from afterguard.flow.settings import DecideSettings
+from afterguard.flow.shedding import NO_SHEDDING, Shedding
 from afterguard.policy.prompt import content_for
 from afterguard.telemetry.metrics import Metrics
 
@@ -52,6 +53,7 @@ class Hall:
         limit: int = 2,
         render: Callable[[ChatEvent], str] = content_for,
         adrift_s: float = 100.0,
+        shedding: Shedding = NO_SHEDDING,
     ) -> None:
         self.now = 0.0
         self.judge, self.collected, self.metrics = judge, Collected(), Metrics()
@@ -64,6 +66,7 @@ class Hall:
             limit=limit,
             metrics=self.metrics,
             adrift_s=adrift_s,
+            shedding=shedding,
             now=lambda: NOON,
             clock=lambda: self.now,
         )
@@ -117,8 +120,9 @@ def held(
     *,
     limit: int = 2,
     adrift_s: float = 100.0,
+    shedding: Shedding = NO_SHEDDING,
 ) -> Hall:
-    return Hall(HeldJudge(script), limit=limit, adrift_s=adrift_s)
+    return Hall(HeldJudge(script), limit=limit, adrift_s=adrift_s, shedding=shedding)
 
 
 async def turns(count: int = 10) -> None:

@@ -1,6 +1,7 @@
 """Dispatch: so many at a time, the most urgent first; nothing goes on that was not judged."""
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -44,11 +45,13 @@ async def test_no_more_than_the_limit_are_at_the_judge() -> None:
 async def test_the_most_urgent_of_those_who_wait_goes_next() -> None:
     hall = held(limit=1)
     async with hall.open():
-        for offset, place in enumerate([0.0, 30.0, 10.0, 20.0]):
-            hall.offer(offset, place=place)
+        for offset, deadline in enumerate([90.0, 30.0, 10.0, 20.0]):
+            hall.offer(offset, deadline=monotonic() + deadline)
         hall.let(0, 1, 2, 3)
         await turns(30)
     assert hall.asked == [0, 2, 3, 1]
+    priorities = [it.priority for it in hall.judge.requests]
+    assert priorities == sorted(priorities), "the engine would serve them in another order"
 
 
 async def test_what_comes_before_the_start_is_served_at_the_start() -> None:

@@ -24,7 +24,7 @@ from tests.samples import (
 )
 
 from afterguard.contracts.codec import decode_event
-from afterguard.contracts.errors import EngineFault, RejectedInput, RequestRefused
+from afterguard.contracts.errors import EngineBusy, EngineFault, RejectedInput, RequestRefused
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Degraded, Outcome, Reason
@@ -68,7 +68,7 @@ async def verdicts(
 ) -> list[AuditRecord]:
     """The audit of these events, taken through admit, judge and decide one after the other."""
     judge, metrics, taken = ScriptedJudge(answer), Metrics(), Taken(seen)
-    schedule = RetrySchedule(attempts=2, base_s=0.001, cap_s=0.001)
+    schedule = RetrySchedule(attempts=2, base_s=0.001, cap_s=0.001, full_s=0.01)
     registry = PolicyRegistry(policies)
     admit = Admit(registry, JudgingSettings(), max_clock_skew_s=60, now=lambda: NOON)
     dispatch = Dispatch(
@@ -129,6 +129,10 @@ OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
     Reason.DEADLINE_PASSED: (
         Outcome.EXPIRED,
         lambda: verdicts(CLEAN, {"deadline": NOON.isoformat()}),
+    ),
+    Reason.SHED_OVERLOAD: (
+        Outcome.EXPIRED,
+        lambda: verdicts(EngineBusy("full"), {"lane": "backfill"}),
     ),
     Reason.RETRIES_EXHAUSTED: (Outcome.FAILED, lambda: verdicts(EngineFault("odd"))),
     Reason.REQUEST_REFUSED: (Outcome.FAILED, lambda: verdicts(RequestRefused("no"))),

@@ -68,6 +68,7 @@ class Reason(StrEnum):
     SCORE_CONTRADICTS_LABEL = "score_contradicts_label"
     RULES_CONTRADICT_LABEL = "rules_contradict_label"
     DEADLINE_PASSED = "deadline_passed"
+    SHED_OVERLOAD = "shed_overload"
     RETRIES_EXHAUSTED = "retries_exhausted"
     REQUEST_REFUSED = "request_refused"
     INTERNAL_FAULT = "internal_fault"

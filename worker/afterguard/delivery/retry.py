@@ -17,12 +17,14 @@ class RetrySchedule:
         attempts: Faults of one request after which it is given up.
         base_s: Upper bound of the first wait, seconds.
         cap_s: Upper bound of any wait, seconds.
+        full_s: How long a full queue is waited for by what has no deadline, seconds.
         random: Gives a number in [0, 1); a test hands in its own.
     """
 
     attempts: int
     base_s: float
     cap_s: float
+    full_s: float = 3_600.0
     random: Callable[[], float] = random
 
     def wait_s(self, attempt: int, *, left_s: float | None) -> float | None:

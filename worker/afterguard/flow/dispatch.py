@@ -13,17 +13,21 @@ from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.ledger import Stage
 from afterguard.flow.admit import Admission, utc_now
 from afterguard.flow.decide import Decide, Decision
-from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.findings import Finding, Reading, unasked
 from afterguard.flow.judge import Judging
 from afterguard.flow.lanes import Lanes
 from afterguard.flow.ports import Publisher
+from afterguard.flow.shedding import NO_SHEDDING, Shedding
 from afterguard.flow.travel import Travel
 from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
 _FAULT = Finding(Reading(Outcome.FAILED, Reason.INTERNAL_FAULT))
+_EXPIRED = Reading(Outcome.EXPIRED, Reason.DEADLINE_PASSED)
+_SHED = Reading(Outcome.EXPIRED, Reason.SHED_OVERLOAD)
 _LOOK_S = 0.5
+_AT_ONCE = 200
 _ADRIFT_S = 120.0
 
 
@@ -36,6 +40,7 @@ class Dispatch:
         publisher: Takes decisions.
         limit: Most events at the judge at once; the others wait in their lanes.
         metrics: Where what waits is shown.
+        shedding: What to give up of what waits.
         adrift_s: How long work is kept whose partition went and did not come back, seconds.
         now: The wall clock.
         clock: Monotonic seconds.
@@ -49,12 +54,14 @@ class Dispatch:
         *,
         limit: int,
         metrics: Metrics,
+        shedding: Shedding = NO_SHEDDING,
         adrift_s: float = _ADRIFT_S,
         now: Callable[[], datetime] = utc_now,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._judging, self._decide, self._publisher = judging, decide, publisher
         self._limit = limit
+        self._metrics, self._shedding = metrics, shedding
         self._now, self._clock = now, clock
         self._travel = Travel(limit_s=adrift_s, limit_events=2 * limit)
         self._lanes: Lanes[Admission] = Lanes()
@@ -98,7 +105,7 @@ class Dispatch:
         elif self._group is not None and len(self._running) < self._limit:
             self._start(self._group, admission)
         else:
-            self._lanes.push(admission, admission.place)
+            self._lanes.push(admission, admission.lane, admission.place, admission.deadline)
 
     def cast_off(self) -> int:
         """Let the work of partitions that were taken away go on without an owner.
@@ -134,9 +141,21 @@ class Dispatch:
         self._lanes.keep(lambda it: it.entry.live)
         return self._end([it for it in self._running if not it.entry.live])
 
-    def sweep(self) -> None:
-        """End what is overdue; `run` does so twice a second."""
-        self._end(self._travel.overdue(self._clock()))
+    def sweep(self) -> int:
+        """Give up what is overdue or to be shed; `run` does so twice a second.
+
+        What waits may be stuck behind a full engine, so nobody waits with this for its turn.
+
+        Returns:
+            How many waiting events were given up; there may be more after a round number.
+        """
+        now = self._clock()
+        self._end(self._travel.overdue(now))
+        late = self._lanes.overdue(now, _AT_ONCE)
+        shed = self._shedding.victims(self._lanes, now, _AT_ONCE - len(late))
+        self._give_up(late, _EXPIRED, Reason.DEADLINE_PASSED, now)
+        self._give_up(shed, _SHED, Reason.SHED_OVERLOAD, now)
+        return len(late) + len(shed)
 
     @property
     def waiting(self) -> int:
@@ -183,10 +202,21 @@ class Dispatch:
                 task.cancel()
         return ended
 
+    def _give_up(
+        self, admissions: Iterable[Admission], reading: Reading, reason: Reason, now: float
+    ) -> None:
+        for admission in admissions:
+            if admission.entry.live:
+                self._metrics.unasked[reason, admission.lane].inc()
+                waited = now - admission.received
+                self._conclude(admission, unasked(admission.policies, reading, waited))
+
     async def _look(self) -> None:
+        pause = _LOOK_S
         while True:
-            await asyncio.sleep(_LOOK_S)
-            self.sweep()
+            await asyncio.sleep(pause)
+            # After a full sweep there may be more; the rest of the worker has its turn in between.
+            pause = 0.0 if self.sweep() >= _AT_ONCE else _LOOK_S
 
     def _start(self, group: asyncio.TaskGroup, admission: Admission) -> None:
         task = group.create_task(self._carry(admission))
@@ -204,7 +234,9 @@ class Dispatch:
 
     def _fill(self) -> None:
         while self._group is not None and len(self._lanes) and len(self._running) < self._limit:
-            admission = self._lanes.pop()
+            turn = self._lanes.pop()
+            admission = turn.waiting
+            admission.place = turn.place
             if admission.entry.live:
                 self._start(self._group, admission)
 

@@ -4,6 +4,7 @@ This is where nothing becomes "safe" by accident: `no_violation` needs a complet
 label, and score where there is one, both say so.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -57,6 +58,17 @@ class Finding(NamedTuple):
     queued_s: float = 0.0
     judging_s: float = 0.0
     cached_from: UUID | None = None
+
+
+def unasked(policies: Iterable[Policy], reading: Reading, queued_s: float) -> list[Finding]:
+    """The findings on an event that no engine was asked about.
+
+    Args:
+        policies: Those it would have been judged under.
+        reading: Why it was not.
+        queued_s: How long it waited, seconds.
+    """
+    return [Finding(reading, policy, queued_s=queued_s) for policy in policies]
 
 
 def read(judgement: Judgement, policy: Policy) -> Reading:

@@ -4,18 +4,29 @@
 would starve the others for ever: here each `ageing_s` of waiting lifts an event by one lane.
 Ageing needs no clock and no re-sorting: an event's place is its virtual arrival,
 `arrival + lane * ageing_s`, which orders any two events the same way at every later moment.
+
+The lane that holds the lowest place has its turn. Of that lane the event goes that is due first;
+it changes places with the one whose turn it was. An event without a deadline is due some minutes
+after its place. So nothing waits for ever: what comes after an event is due does not pass it in
+its lane, hence its place stays below `due + lane * ageing_s`, and what comes to other lanes later
+than that stands behind it.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
-from itertools import count
-from typing import Generic, TypeVar
+from itertools import chain, count, islice
+from typing import Generic, NamedTuple, TypeVar
 
 from afterguard.contracts.words import Lane
 
 Waiting = TypeVar("Waiting")
 
+UNDATED_DUE_S = 600.0
+"""An event without a deadline is due so long after its place, seconds."""
+
 _RANK = {Lane.LIVE: 0, Lane.STANDARD: 1, Lane.BACKFILL: 2}
+_LOOSE = 64
 
 
 def urgency(lane: Lane) -> int:
@@ -39,32 +50,197 @@ def engine_priority(place: float) -> int:
     return int(place * 10)
 
 
+class Turn(NamedTuple, Generic[Waiting]):
+    """What goes next, and at which place."""
+
+    waiting: Waiting
+    place: float
+
+
+class _Place(Generic[Waiting]):
+    """One place in a lane, and who holds it now; nobody once its event left."""
+
+    __slots__ = ("place", "seat")
+
+    def __init__(self, place: float, seat: "_Seat[Waiting]") -> None:
+        self.place = place
+        self.seat: _Seat[Waiting] | None = seat
+
+
+class _Seat(Generic[Waiting]):
+    """One waiting event; empty once it left."""
+
+    __slots__ = ("arrival", "due", "held", "waiting")
+
+    def __init__(self, waiting: Waiting, place: float, due: float) -> None:
+        self.waiting: Waiting | None = waiting
+        self.arrival, self.due = place, due
+        self.held = _Place(place, self)
+
+
+class _Lane(Generic[Waiting]):
+    """One lane: its events by arrival, by place, and by when they are due."""
+
+    def __init__(self) -> None:
+        self._arrived: deque[_Seat[Waiting]] = deque()
+        self._places: deque[_Place[Waiting]] = deque()
+        self._dated: list[tuple[float, int, _Seat[Waiting]]] = []
+        self._undated: deque[_Seat[Waiting]] = deque()
+        self._number = count()
+        self._size = 0
+
+    def push(self, waiting: Waiting, place: float, deadline: float | None) -> None:
+        seat = _Seat(waiting, place, place + UNDATED_DUE_S if deadline is None else deadline)
+        self._arrived.append(seat)
+        self._places.append(seat.held)
+        if deadline is None:
+            self._undated.append(seat)
+        else:
+            heappush(self._dated, (deadline, next(self._number), seat))
+        self._size += 1
+
+    def lowest(self) -> float | None:
+        """The lowest place; None when nothing waits."""
+        places = self._places
+        while places and places[0].seat is None:
+            places.popleft()
+        return places[0].place if places else None
+
+    def pop(self) -> Waiting:
+        """Take out what is due first; it goes at the lowest place."""
+        dated, undated = self._first_dated(), self._first_undated()
+        going = undated if dated is None else dated
+        if dated is not None and undated is not None and undated.due < dated.due:
+            going = undated
+        assert going is not None
+        whose = self._places[0].seat
+        if whose is not None and whose is not going:
+            going.held, whose.held = whose.held, going.held
+            going.held.seat, whose.held.seat = going, whose
+        return self._take(going)
+
+    def overdue(self, now: float) -> Iterator[Waiting]:
+        """Take out what is past its deadline."""
+        while (seat := self._first_dated()) is not None and seat.due <= now:
+            yield self._take(seat)
+
+    def before(self, place: float) -> Iterator[Waiting]:
+        """Take out what came at a lower place, the oldest first."""
+        arrived = self._arrived
+        while arrived and arrived[0].arrival < place:
+            seat = arrived.popleft()
+            if seat.waiting is not None:
+                yield self._take(seat)
+
+    def keep(self, wanted: Callable[[Waiting], bool]) -> None:
+        for seat in self._arrived:
+            if seat.waiting is not None and not wanted(seat.waiting):
+                seat.waiting = seat.held.seat = None
+                self._size -= 1
+        self._tidy()
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return (it.waiting for it in self._arrived if it.waiting is not None)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def _first_dated(self) -> _Seat[Waiting] | None:
+        while self._dated and self._dated[0][2].waiting is None:
+            heappop(self._dated)
+        return self._dated[0][2] if self._dated else None
+
+    def _first_undated(self) -> _Seat[Waiting] | None:
+        while self._undated and self._undated[0].waiting is None:
+            self._undated.popleft()
+        return self._undated[0] if self._undated else None
+
+    def _take(self, seat: _Seat[Waiting]) -> Waiting:
+        waiting = seat.waiting
+        assert waiting is not None
+        seat.waiting = seat.held.seat = None
+        self._size -= 1
+        if len(self._arrived) > 2 * self._size + _LOOSE:
+            # Empty seats behind one that stays would be kept for as long as it stays.
+            self._tidy()
+        return waiting
+
+    def _tidy(self) -> None:
+        self._arrived = deque(it for it in self._arrived if it.waiting is not None)
+        self._undated = deque(it for it in self._undated if it.waiting is not None)
+        self._places = deque(it for it in self._places if it.seat is not None)
+        self._dated = [it for it in self._dated if it[2].waiting is not None]
+        heapify(self._dated)
+
+
 class Lanes(Generic[Waiting]):
     """What waits for the engine, the most urgent first."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Waiting]] = []
-        self._arrival = count()
+        self._lanes: dict[Lane, _Lane[Waiting]] = {lane: _Lane() for lane in Lane}
+        self._count = 0
 
-    def push(self, waiting: Waiting, place: float) -> None:
-        """Let an event wait at its `lane_place`."""
-        heappush(self._heap, (place, next(self._arrival), waiting))
+    def push(self, waiting: Waiting, lane: Lane, place: float, deadline: float | None) -> None:
+        """Let an event wait.
 
-    def pop(self) -> Waiting:
+        Args:
+            waiting: The event.
+            lane: Its lane; events enter it in the order of their places.
+            place: Its `lane_place`.
+            deadline: Monotonic seconds; None for none.
+        """
+        self._lanes[lane].push(waiting, place, deadline)
+        self._count += 1
+
+    def __iter__(self) -> Iterator[Waiting]:
+        """What waits, lane by lane, the oldest of each first."""
+        return (waiting for lane in self._lanes.values() for waiting in lane)
+
+    def pop(self) -> Turn[Waiting]:
         """The most urgent event.
 
         Raises:
             IndexError: Nothing waits.
         """
-        return heappop(self._heap)[2]
+        next_place, next_lane = 0.0, None
+        for lane in self._lanes.values():
+            place = lane.lowest()
+            if place is not None and (next_lane is None or place < next_place):
+                next_place, next_lane = place, lane
+        if next_lane is None:
+            raise IndexError("nothing waits")
+        self._count -= 1
+        return Turn(next_lane.pop(), next_place)
+
+    def overdue(self, now: float, most: int) -> list[Waiting]:
+        """Take out what is past its deadline.
+
+        Args:
+            now: Monotonic seconds.
+            most: No more than this.
+        """
+        every = [lane.overdue(now) for lane in self._lanes.values()]
+        found = list(islice(chain(*every), most))
+        self._count -= len(found)
+        return found
+
+    def before(self, lane: Lane, place: float, most: int) -> list[Waiting]:
+        """Take out what came to a lane at a lower place, the oldest first.
+
+        Args:
+            lane: The lane.
+            place: Of its arrival, see `lane_place`.
+            most: No more than this.
+        """
+        found = list(islice(self._lanes[lane].before(place), most))
+        self._count -= len(found)
+        return found
 
     def keep(self, wanted: Callable[[Waiting], bool]) -> None:
         """Drop what is not wanted any more."""
-        self._heap = [it for it in self._heap if wanted(it[2])]
-        heapify(self._heap)
-
-    def __iter__(self) -> Iterator[Waiting]:
-        return (it[2] for it in self._heap)
+        for lane in self._lanes.values():
+            lane.keep(wanted)
+        self._count = sum(map(len, self._lanes.values()))
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return self._count

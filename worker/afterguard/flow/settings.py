@@ -19,6 +19,11 @@ _UNJUDGED: Final[dict[Outcome, Action]] = {
     Outcome.FAILED: Action.ESCALATE,
     Outcome.SKIPPED: Action.NONE,
 }
+_SHED_S: Final[dict[Lane, float | None]] = {
+    Lane.LIVE: None,
+    Lane.STANDARD: None,
+    Lane.BACKFILL: 3_600.0,
+}
 _TEN_YEARS_S: Final = 315_360_000
 
 
@@ -38,11 +43,32 @@ class JudgingSettings(BaseModel):
     ageing_s: float = Field(
         default=30.0, gt=0, description="Waiting this long lifts an event by one lane."
     )
+    shed_after_s: dict[Lane, Annotated[float, Field(gt=0)] | None] = Field(
+        default=_SHED_S,
+        description="In an overload, an event that has waited in its lane for so long becomes "
+        "`expired`, reason `shed_overload`; null for never. A lane that is not named keeps its "
+        "default.",
+    )
+    shed_above: int = Field(
+        default=1_000, ge=0, description="An overload is when more events wait in the lanes."
+    )
+    engine_full_s: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="An event without a deadline that the full queue of the engine turned away "
+        "for so long becomes `expired`, reason `shed_overload`.",
+    )
     attempts: int = Field(
         default=4,
         ge=1,
         description="Faults of one request after which it is given up. A full queue is none: "
         "the request waits for it until its deadline.",
+    )
+    quarantine_after: int = Field(
+        default=3,
+        ge=2,
+        description="A request that was at the engine so many times when the engine or its worker "
+        "died, the last time alone, is given up: `failed`, reason `quarantined`.",
     )
     backoff_base_s: float = Field(
         default=0.1, gt=0, description="Upper bound of the first wait; each further one doubles."
@@ -53,6 +79,11 @@ class JudgingSettings(BaseModel):
     @classmethod
     def _others_keep_theirs(cls, given: Any) -> Any:  # noqa: ANN401 (as it was written)
         return {**_DEADLINES_S, **given} if isinstance(given, dict) else given
+
+    @field_validator("shed_after_s", mode="before")
+    @classmethod
+    def _others_are_shed_as_by_default(cls, given: Any) -> Any:  # noqa: ANN401 (as it was written)
+        return {**_SHED_S, **given} if isinstance(given, dict) else given
 
 
 class DecideSettings(BaseModel):

@@ -64,6 +64,15 @@ METRICS: tuple[Metric, ...] = (
         ("policy", "outcome"),
     ),
     Metric(
+        "unasked_events_total",
+        "counter",
+        "events",
+        "Events given up while they waited for the engine: past their deadline, or shed. Each has "
+        "its record.",
+        "the worker gets more than it can judge: add workers, or see what its lanes hold",
+        ("reason", "lane"),
+    ),
+    Metric(
         "interventions_total",
         "counter",
         "interventions",

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from afterguard import __version__
 from afterguard.contracts.errors import RejectReason
-from afterguard.contracts.words import Action, Lane, Outcome
+from afterguard.contracts.words import Action, Lane, Outcome, Reason
 from afterguard.telemetry.metric_list import METRICS, Metric
 
 _PARTITIONED = (
@@ -69,6 +69,11 @@ class Metrics:
             action: made["interventions_total"].labels(action.value) for action in Action
         }
         self.queue_seconds = {lane: made["queue_seconds"].labels(lane.value) for lane in Lane}
+        self.unasked = {
+            (reason, lane): made["unasked_events_total"].labels(reason.value, lane.value)
+            for reason in (Reason.DEADLINE_PASSED, Reason.SHED_OVERLOAD)
+            for lane in Lane
+        }
         self.cache_requests = {
             result: made["cache_requests_total"].labels(result)
             for result in ("hit", "miss", "away")
