@@ -143,7 +143,7 @@ class Judging:
             reading,
             policy,
             judgement,
-            stages=(policy.effort.value,),
+            stages=(policy.effort.value,) if attempted.attempts else (),
             attempts=attempted.attempts,
             queued_s=queued,
             judging_s=judging,
