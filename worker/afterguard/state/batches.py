@@ -6,11 +6,13 @@ is asked in one turn of the event loop goes out as one MGET.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, cast
 
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from afterguard.state.circuit import Circuit
@@ -47,8 +49,13 @@ class Batches:
         self._asked: list[tuple[str, asyncio.Future[bytes | None]]] = []
         self._reads: set[asyncio.Task[None]] = set()
         self._writes: deque[Write] = deque(maxlen=_MOST_WAITING)
-        self._wake = asyncio.Event()
+        self._wake, self._ending = asyncio.Event(), asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What every key begins with."""
+        return self._prefix
 
     @property
     def away(self) -> bool:
@@ -57,19 +64,20 @@ class Batches:
 
     async def start(self) -> None:
         """Connect lazily; a Redis that is away now may come later."""
-        self._client = self._connect()
-        self._writer = asyncio.create_task(self._write(), name="redis-writer")
+        self._client = client = self._connect()
+        self._ending.clear()
+        self._writer = asyncio.create_task(self._write(client), name="redis-writer")
 
     async def stop(self) -> None:
         """Write what is waiting, within the timeout, and disconnect."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.cancel()
+            # Not cancelled: redis-py swallows a cancellation at times, and the writer would stay.
+            self._ending.set()
+            self._wake.set()
             await asyncio.gather(writer, *self._reads, return_exceptions=True)
         client, self._client = self._client, None
         if client is not None:
-            while self._writes and self._circuit.passes:
-                await self._flush(client)
             await client.aclose()
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -89,6 +97,29 @@ class Batches:
             self._metrics.redis_dropped.inc()
         self._writes.append((self._prefix + key, value, ttl_s, once))
         self._wake.set()
+
+    async def run(self, fill: Callable[[Pipeline], object]) -> list[Any] | None:
+        """Several commands in one call.
+
+        Args:
+            fill: Puts the commands into a pipeline; keys begin with `prefix`.
+
+        Returns:
+            The answers, an error among them where Redis refused one command; None when it is away.
+        """
+        client = self._client
+        if client is None or not self._circuit.passes:
+            return None
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                async with client.pipeline(transaction=False) as pipe:
+                    fill(pipe)
+                    answers: list[Any] = await pipe.execute(raise_on_error=False)
+        except _FAULTS as error:
+            self._fault(error)
+            return None
+        self._circuit.succeeded()
+        return answers
 
     def _ask(self) -> None:
         asked, self._asked = self._asked, []
@@ -118,14 +149,22 @@ class Batches:
                 if not future.done():
                     future.set_result(value)
 
-    async def _write(self) -> None:
-        while True:
+    async def _write(self, client: Redis) -> None:
+        while self._writes or not self._ending.is_set():
             await self._wake.wait()
             self._wake.clear()
-            while self._writes and self._client is not None:
-                if not self._circuit.passes:
-                    await asyncio.sleep(self._settings.retry_after_s)
-                await self._flush(self._client)
+            while self._writes:
+                if not self._circuit.passes and await self._ends_within(
+                    self._settings.retry_after_s
+                ):
+                    return
+                await self._flush(client)
+
+    async def _ends_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()
+        return self._ending.is_set()
 
     async def _flush(self, client: Redis) -> None:
         batch = [
