@@ -152,7 +152,7 @@ async def test_an_engine_that_answers_nothing_any_more_ends_the_worker() -> None
             return False
 
     worker = MemoryWorker(SilentJudge(CLEAN))
-    worker.app.engine_watch = EngineWatch(worker.app.judge, interval_s=0.005, patience=2)
+    worker.app.engine_watch = EngineWatch(worker.app.judge, interval_s=0.005, limit_s=0.02)
     worker.send(0)
     assert await worker.serve() is ExitCode.ENGINE_DIED
     assert worker.committed == 0
@@ -168,7 +168,7 @@ async def test_an_engine_that_answers_again_in_time_goes_on() -> None:
 
     judge = FalteringJudge(CLEAN)
     worker = MemoryWorker(judge)
-    worker.app.engine_watch = EngineWatch(judge, interval_s=0.001, patience=2)
+    worker.app.engine_watch = EngineWatch(judge, interval_s=0.001, limit_s=20)
     serving = worker.serve()
     await until(lambda: judge.looks > 20)
     worker.stop.ask()

@@ -6,7 +6,7 @@ import sys
 import pytest
 from prometheus_client import CollectorRegistry
 
-from afterguard.contracts.errors import EngineUnavailable
+from afterguard.contracts.errors import SettingsError
 from afterguard.engine import create
 from afterguard.engine.create import create_judge
 from afterguard.engine.settings import EngineSettings
@@ -32,7 +32,7 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setattr(create, "find_spec", lambda _: None)
     settings = EngineSettings.model_validate({"kind": kind})
-    with pytest.raises(EngineUnavailable, match=rf"pip install 'afterguard\[{extra}\]'"):
+    with pytest.raises(SettingsError, match=rf"pip install 'afterguard\[{extra}\]'"):
         create_judge(settings, registry=CollectorRegistry())
 
 

@@ -24,6 +24,7 @@ from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.findings import Reading
 from afterguard.flow.persistence import Persistence
 from afterguard.flow.ports import Judge, Judgement, JudgementStatus, JudgeRequest
+from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
 
 REQUEST = JudgeRequest("r-1", policy(), "content", Effort.LOW)
@@ -38,7 +39,9 @@ class Asking:
     def __init__(self, judge: Judge, schedule: RetrySchedule = AT_ONCE) -> None:
         self.now = 100.0
         self.metrics = Metrics()
-        self.persistence = Persistence(judge, schedule, self.metrics, lambda: self.now)
+        self.persistence = Persistence(
+            judge, schedule, self.metrics, Trials(self.metrics), lambda: self.now
+        )
 
     def counted(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"afterguard_{name}", labels) or 0.0

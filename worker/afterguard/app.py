@@ -11,13 +11,14 @@ from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
 from afterguard.delivery.budget import TokenBudget
 from afterguard.delivery.retry import RetrySchedule
-from afterguard.engine.create import create_judge
 from afterguard.engine.tokens import estimate_tokens
+from afterguard.engine_room import engine_room
 from afterguard.flow.admit import Admit
 from afterguard.flow.decide import Decide
 from afterguard.flow.dispatch import Dispatch
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
+from afterguard.flow.shedding import Shedding
 from afterguard.health.control import Control
 from afterguard.health.engine_watch import EngineWatch
 from afterguard.health.server import HealthServer, ProbeResult
@@ -27,6 +28,7 @@ from afterguard.policy.prompt import content_for
 from afterguard.policy.registry import load_policies
 from afterguard.promise import MakeProducer, rooms
 from afterguard.settings import Settings
+from afterguard.state.attempts import RedisAttempts
 from afterguard.state.batches import Batches
 from afterguard.state.seen_events import RedisSeenEvents
 from afterguard.state.verdict_cache import RedisVerdictCache
@@ -53,6 +55,7 @@ class App:
     consumer: Consumer
     producer: Producer | None
     redis: Batches | None
+    attempts: RedisAttempts | None
     budget: TokenBudget
     assignments: Assignments
     dispatch: Dispatch
@@ -91,14 +94,20 @@ def build(
     Raises:
         SettingsError: A setting cannot be used.
         PolicyError: A policy cannot be used.
-        EngineUnavailable: The engine's package is not installed.
     """
     engine_registry = CollectorRegistry()
     policies = load_policies(settings.policies)
-    judge = judge or create_judge(settings.engine, registry=engine_registry, progress=progress)
     metrics = Metrics()
+    cache, seen, attempts, redis = _state(settings, metrics)
+    judge, engine_watch, trials = engine_room(
+        settings,
+        metrics,
+        engine_registry,
+        judge=judge,
+        attempts=attempts,
+        progress=progress,
+    )
     metrics.describe_build(engine=judge.engine, model=judge.model)
-    cache, seen, redis = _state(settings, metrics)
     consumer = consumer or KafkaConsumer(
         settings.kafka,
         settings.topics.events,
@@ -139,15 +148,22 @@ def build(
                 judging_settings.attempts,
                 judging_settings.backoff_base_s,
                 judging_settings.backoff_cap_s,
+                judging_settings.engine_full_s,
             ),
             metrics,
             cache=cache,
             seen=seen,
+            trials=trials,
         ),
         Decide(settings.decide, engine=judge.engine, model=judge.model),
         publish,
         limit=intake_settings.max_concurrent_events or 2 * settings.engine.max_num_seqs,
         metrics=metrics,
+        shedding=Shedding(
+            judging_settings.shed_after_s,
+            above=judging_settings.shed_above,
+            ageing_s=judging_settings.ageing_s,
+        ),
     )
     intake = Intake(
         consumer,
@@ -177,6 +193,7 @@ def build(
         consumer,
         producer,
         redis,
+        attempts,
         budget,
         assignments,
         dispatch,
@@ -185,7 +202,7 @@ def build(
         settle,
         rebalance,
         Gauges(metrics, consumer, assignments, budget, intake),
-        EngineWatch(judge),
+        engine_watch,
         why,
         StuckWatch(why, metrics),
     )
@@ -224,13 +241,14 @@ def _polls(app: App) -> ProbeResult:
 
 def _state(
     settings: Settings, metrics: Metrics
-) -> tuple[VerdictCache | None, SeenEvents | None, Batches | None]:
+) -> tuple[VerdictCache | None, SeenEvents | None, RedisAttempts | None, Batches | None]:
     if settings.redis.url is None:
-        return None, None, None
+        return None, None, None, None
     batches = Batches(settings.redis, metrics)
     cache = RedisVerdictCache(batches, settings.redis.verdict_ttl_s)
     seen = RedisSeenEvents(batches, settings.redis.seen_ttl_s)
-    return cache, seen, batches
+    attempts = RedisAttempts(batches, settings.kafka.group_id, settings.redis.attempts_ttl_s)
+    return cache, seen, attempts, batches
 
 
 def decoder(settings: Settings) -> Callable[[InputRecord], ChatEvent]:

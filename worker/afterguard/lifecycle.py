@@ -117,6 +117,8 @@ async def _start(app: App, parts: Parts) -> bool:
     in_order.append(("engine", app.judge.start, app.judge.stop))
     if app.redis is not None:
         in_order.append(("redis", app.redis.start, app.redis.stop))
+    if app.attempts is not None:
+        in_order.append(("attempts", app.attempts.start, app.attempts.stop))
     if app.producer is not None:
         in_order.append(("producer", app.producer.start, app.producer.stop))
     # Starts with the first assignment, and must be ended whatever comes of the consumer.

@@ -53,6 +53,8 @@ def cpu_engine_settings(model_path: Path, **overrides: Any) -> EngineSettings:
         # On a slow CPU one step of 4,096 tokens takes a minute, and nothing is heard meanwhile.
         "max_num_batched_tokens": 1024,
         "probe_timeout_s": 30,
+        "progress_timeout_s": 120,
+        "request_timeout_s": 600,
         "max_model_len": 4096,
         "max_content_tokens": 2048,
         "reasoning_max_tokens": {Effort.LOW: 16, Effort.MEDIUM: 32, Effort.HIGH: 64},

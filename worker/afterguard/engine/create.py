@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from afterguard.contracts.errors import EngineUnavailable, SettingsError
+from afterguard.contracts.errors import SettingsError
 from afterguard.engine.null_engine import NullJudge
 from afterguard.engine.settings import EngineSettings
 from afterguard.flow.ports import Judge
@@ -26,8 +26,8 @@ def create_judge(
         progress: Told what the engine is doing while it starts; may be called from any thread.
 
     Raises:
-        EngineUnavailable: The engine's package is not installed.
-        SettingsError: `args` holds what the null engine does not take.
+        SettingsError: The engine's package is not installed, or `args` holds what the null engine
+            does not take.
     """
     progress = progress or (lambda _: None)
     match settings.kind:
@@ -54,6 +54,7 @@ def _null(args: dict[str, Any]) -> NullJudge:
 
 def _require(package: str, extra: str) -> None:
     if find_spec(package) is None:
-        raise EngineUnavailable(
-            f"engine.kind: the package {package!r} is not installed: pip install {extra}"
+        # No restart of the worker installs it.
+        raise SettingsError(
+            [f"engine.kind: the package {package!r} is not installed: pip install {extra}"]
         )

@@ -58,6 +58,19 @@ class EngineSettings(BaseModel):
     probe_timeout_s: float = Field(
         default=5, gt=0, description="For the engine to answer when asked whether it lives."
     )
+    progress_timeout_s: float = Field(
+        default=20,
+        gt=0,
+        description="An engine that has work and makes no step and ends no request for so long, or "
+        "has none and answers no probe, hangs.",
+    )
+    restarts: int = Field(
+        default=3,
+        ge=0,
+        description="`vllm`: how often an engine that died or hangs is started again in place, "
+        "within `restart_window_s`; one more death ends the worker.",
+    )
+    restart_window_s: float = Field(default=600, gt=0, description="See `restarts`.")
     args: dict[str, Any] = Field(
         default={},
         description="Passed through to vLLM's AsyncEngineArgs as they are; `null` takes "
@@ -72,4 +85,9 @@ class EngineSettings(BaseModel):
     api_key_file: Path | None = Field(
         default=None, description="`openai`: holds the bearer token; read when the worker starts."
     )
-    request_timeout_s: float = Field(default=120, gt=0, description="`openai`: for one request.")
+    request_timeout_s: float = Field(
+        default=300,
+        gt=0,
+        description="For one request, its waiting in the engine included; then it is ended there "
+        "and counts as a fault.",
+    )

@@ -17,7 +17,12 @@ from typing import Any, Final, NamedTuple
 import structlog
 from prometheus_client import CollectorRegistry
 
-from afterguard.contracts.errors import EngineFault, EngineUnavailable, RequestRefused
+from afterguard.contracts.errors import (
+    EngineFault,
+    EngineUnavailable,
+    RequestRefused,
+    SettingsError,
+)
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
 from afterguard.engine.answer import ANSWER_TOKENS
@@ -25,9 +30,11 @@ from afterguard.engine.completion import Completion, judgement
 from afterguard.engine.daemon_thread import in_daemon_thread
 from afterguard.engine.formats.chat_format import ENCODE_ON_LOOP_CHARACTERS, ChatFormat, PerPolicy
 from afterguard.engine.formats.pick import pick_format
+from afterguard.engine.process_tree import kill_tree
 from afterguard.engine.settings import EngineSettings
 from afterguard.engine.vllm_logs import configure_vllm_logs
 from afterguard.engine.vllm_metrics import VllmMetrics
+from afterguard.flow.deadlines import Deadlines
 from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
 
 _log = structlog.get_logger(__name__)
@@ -81,6 +88,8 @@ class VllmJudge:
         self._running: _Running | None = None
         self._plans = PerPolicy()
         self._in_flight: set[str] = set()
+        self._steps = 0
+        self._limits = Deadlines(monotonic)
         self._given_up = threading.Event()
         self._others: frozenset[int | None] = frozenset()
 
@@ -88,7 +97,8 @@ class VllmJudge:
         """Load vLLM and the model, off the event loop.
 
         Raises:
-            SettingsError: An argument in `engine.args` is unknown or contradicts a setting.
+            SettingsError: vLLM cannot be imported, or an argument in `engine.args` is unknown or
+                contradicts a setting.
             EngineUnavailable: It did not start, or not within `engine.start_timeout_s`.
         """
         if self._running is not None:
@@ -116,14 +126,16 @@ class VllmJudge:
         try:
             surface = import_module(_SURFACE)
         except ImportError as error:
-            raise EngineUnavailable(
-                f"vLLM is installed and cannot be imported ({error}): its version must be one "
-                "that afterguard[gpu] or afterguard[cpu] asks for"
-            ) from error
+            # No restart of the worker mends an installation.
+            problem = (
+                f"engine.kind: vLLM is installed and cannot be imported ({error}): its version "
+                "must be one that afterguard[gpu] or afterguard[cpu] asks for"
+            )
+            raise SettingsError([problem]) from error
         if self._given_up.is_set():
             raise EngineUnavailable("the start was given up")
         self._progress(f"starting the engine with {self._settings.model}")
-        engine = surface.start_engine(self._settings)
+        engine = surface.start_engine(self._settings, self._stepped)
         try:
             chosen = pick_format(
                 self._settings, engine.model_config.hf_config.model_type, engine.get_tokenizer
@@ -155,7 +167,12 @@ class VllmJudge:
             return Judgement(JudgementStatus.CONTENT_TOO_LONG)
         prefix = running.format.prefix(policy, effort)
         prompt = [*prefix, *content, *running.format.suffix(policy, effort)]
-        output = await self._generated(running, prompt, plan.parameters, request)
+        limit_s = self._settings.request_timeout_s
+        output = await self._limits.within(
+            monotonic() + limit_s, self._generated(running, prompt, plan.parameters, request)
+        )
+        if output is None:
+            raise EngineFault(f"not answered within engine.request_timeout_s ({limit_s:g} s)")
         written = output.outputs[0]
         if written.finish_reason not in {"stop", "length"}:
             raise EngineFault(f"vLLM ended the request early ({written.finish_reason})")
@@ -234,6 +251,19 @@ class VllmJudge:
             raise EngineFault("vLLM ended the request without an output")
         return last
 
+    def _stepped(self) -> None:
+        self._steps += 1
+
+    @property
+    def steps(self) -> int:
+        """Steps that vLLM's engine has made, in all its lives."""
+        return self._steps
+
+    @property
+    def dead(self) -> bool:
+        """Whether vLLM says that its engine died."""
+        return self._running is not None and bool(self._running.engine.errored)
+
     async def healthy(self) -> bool:
         """Whether the engine's own loop answers within `engine.probe_timeout_s`.
 
@@ -249,6 +279,10 @@ class VllmJudge:
             _log.warning("the engine does not answer its probe", error=type(error).__name__)
             return False
         return not paused
+
+    async def kill(self) -> None:
+        """End vLLM's processes at once; one that is frozen heeds nothing else. `stop` follows."""
+        await asyncio.to_thread(self._kill_what_is_left)
 
     async def stop(self) -> None:
         """Abort what is in flight and end vLLM's processes; those left after that are killed."""
@@ -275,6 +309,8 @@ class VllmJudge:
     def _kill_what_is_left(self) -> None:
         """Processes of a start that was given up, or of an engine that did not stop."""
         for child in multiprocessing.active_children():
-            if child.pid not in self._others and child.name.startswith("EngineCore"):
-                child.kill()
+            pid = child.pid
+            if pid and pid not in self._others and child.name.startswith("EngineCore"):
+                # Its own children, such as one for each GPU, might outlive it.
+                kill_tree(pid)
                 child.join(_KILL_S)

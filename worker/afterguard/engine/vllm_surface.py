@@ -1,14 +1,15 @@
 """All that we use of vLLM, and the only file that imports it. Import it off the event loop.
 
 Names used: `AsyncEngineArgs`, `AsyncLLM` (`from_engine_args`, `generate`, `abort`, `is_paused`,
-`errored`, `get_tokenizer`, `model_config`, `output_handler`, `shutdown`), `tokens_input`,
+`errored`, `get_tokenizer`, `model_config`, `output_handler`, `shutdown`), the methods of a stat
+logger, `tokens_input`,
 `SamplingParams`, `StructuredOutputsParams`, `RequestOutputKind`, `RequestOutput`,
 `EngineDeadError` and, where there are such, `VLLMClientError` and errors that carry an
 `http_status`. Run with 0.32; each name and argument was also looked up in the source of 0.26,
 which was not run.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -36,8 +37,31 @@ _REFUSALS: Final = (ValueError, getattr(exceptions, "VLLMClientError", ValueErro
 _BUSY: Final = frozenset({429, 503})
 
 
-def start_engine(settings: EngineSettings) -> Any:  # noqa: ANN401 (vLLM ships no types to check)
+class _StepCount:
+    """What vLLM calls a stat logger: told about each step of its engine."""
+
+    def __init__(self, on_step: Callable[[], None]) -> None:
+        self._on_step = on_step
+
+    def record(self, *_: object, **__: object) -> None:
+        self._on_step()
+
+    def log_engine_initialized(self) -> None:
+        """Nothing to tell."""
+
+    def log(self) -> None:
+        """Nothing to tell."""
+
+    def record_sleep_state(self, *_: object, **__: object) -> None:
+        """Nothing to tell: nobody here sends it to sleep."""
+
+
+def start_engine(settings: EngineSettings, on_step: Callable[[], None]) -> Any:  # noqa: ANN401
     """A running engine. Takes seconds to minutes, and blocks.
+
+    Args:
+        settings: The `engine` section.
+        on_step: Called on the event loop after each step of the engine.
 
     Raises:
         SettingsError: An argument in `engine.args` is unknown, wrong or contradicts a setting.
@@ -50,7 +74,9 @@ def start_engine(settings: EngineSettings) -> Any:  # noqa: ANN401 (vLLM ships n
     except (TypeError, ValueError) as error:
         raise SettingsError([f"engine.args: {_first_line(error)}"]) from None
     try:
-        return AsyncLLM.from_engine_args(engine_args)
+        return AsyncLLM.from_engine_args(
+            engine_args, stat_loggers=[lambda *_, **__: _StepCount(on_step)]
+        )
     except Exception as error:
         raise EngineUnavailable(
             f"vLLM could not start {settings.model!r} ({type(error).__name__}: "

@@ -10,6 +10,7 @@ from afterguard.contracts.errors import (
     AfterguardError,
     Consequence,
     EngineBusy,
+    EngineLost,
     RequestRefused,
 )
 from afterguard.contracts.words import Outcome, Reason
@@ -17,22 +18,37 @@ from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.deadlines import Deadlines
 from afterguard.flow.findings import Reading
 from afterguard.flow.ports import Judge, Judgement, JudgeRequest
+from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
 _EXPIRED = Reading(Outcome.EXPIRED, Reason.DEADLINE_PASSED)
+_SHED = Reading(Outcome.EXPIRED, Reason.SHED_OVERLOAD)
 _REFUSED = Reading(Outcome.FAILED, Reason.REQUEST_REFUSED)
 _EXHAUSTED = Reading(Outcome.FAILED, Reason.RETRIES_EXHAUSTED)
 _FAULT = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
+_CONDEMNED = Reading(Outcome.FAILED, Reason.QUARANTINED)
 
 
 class Attempted(NamedTuple):
-    """How a request ended: with a judgement, or given up with the reading that says why."""
+    """How a request ended: with a judgement, or given up with the reading that says why.
+
+    `attempts` counts the deaths of earlier lives as well.
+    """
 
     attempts: int
     judgement: Judgement | None = None
     gave_up: Reading | None = None
+
+
+class _Try(NamedTuple):
+    """How one try ended; without a judgement and without a reason to give up, try again."""
+
+    judgement: Judgement | None = None
+    gave_up: Reading | None = None
+    death: bool = False
+    fault: bool = False
 
 
 class Tally(Protocol):
@@ -52,13 +68,20 @@ class Persistence:
         judge: The engine.
         retry: When a retriable fault is tried again.
         metrics: Where requests and retries are counted.
+        trials: Who goes to the engine in what company.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, judge: Judge, retry: RetrySchedule, metrics: Metrics, clock: Callable[[], float]
+        self,
+        judge: Judge,
+        retry: RetrySchedule,
+        metrics: Metrics,
+        trials: Trials,
+        clock: Callable[[], float],
     ) -> None:
         self._judge, self._retry, self._metrics, self._clock = judge, retry, metrics, clock
+        self._trials = trials
         self._deadlines = Deadlines(clock)
 
     async def ask(
@@ -76,44 +99,70 @@ class Persistence:
         Raises:
             AfterguardError: One whose consequence is `exit`.
         """
-        tally = tally or _Untold()
-        attempts = faults = 0
+        before = await self._trials.deaths(request)
+        attempted = await self._ask(request, deadline, tally or _Untold(), before)
+        if attempted.judgement is None and attempted.gave_up is not _CONDEMNED:
+            self._trials.forget(request)
+        return attempted
+
+    async def _ask(
+        self, request: JudgeRequest, deadline: float | None, tally: Tally, before: int
+    ) -> Attempted:
+        attempts = deaths = before
+        tally.attempts = max(tally.attempts, attempts)
+        faults, began = 0, self._clock()
         while True:
+            if self._trials.condemns(request, deaths, here=deaths - before):
+                return Attempted(attempts, gave_up=_CONDEMNED)
             left = self._left(deadline)
             if left is not None and left <= 0:
                 return Attempted(attempts, gave_up=_EXPIRED)
             attempts += 1
             tally.attempts = max(tally.attempts, attempts)
-            gave_up: Reading | None = None
-            try:
-                judgement = await self._deadlines.within(deadline, self._judge.judge(request))
-                if judgement is not None:
-                    return Attempted(attempts, judgement)
-                gave_up = _EXPIRED
-            except AfterguardError as error:
-                self._metrics.judge_faults[_kind(error)].inc()
-                if error.consequence is Consequence.EXIT:
-                    raise
-                if error.consequence is Consequence.DEAD_LETTER:
-                    gave_up = _REFUSED
-                # A full queue is no fault of the request: it waits its turn, until its deadline.
-                faults += not isinstance(error, EngineBusy)
-            except Exception as error:  # noqa: BLE001 (one odd event must not stop its partition)
-                # The text of an unknown error may quote the message, so only its type is told.
-                _log.error(
-                    "judging failed in a way nobody foresaw",
-                    request_id=request.request_id,
-                    error=type(error).__name__,
-                )
-                self._metrics.judge_faults["unforeseen"].inc()
-                gave_up = _FAULT
-            if gave_up is None and faults >= self._retry.attempts:
-                gave_up = _EXHAUSTED
-            wait = None if gave_up else self._retry.wait_s(attempts, left_s=self._left(deadline))
+            tried = await self._try(request, deadline, deaths)
+            if tried.judgement is not None or tried.gave_up is not None:
+                return Attempted(attempts, tried.judgement, tried.gave_up)
+            if tried.death:
+                # The restart was the wait: it goes to the new engine at once, in smaller company.
+                deaths += 1
+                self._metrics.judge_retries.inc()
+                continue
+            faults += tried.fault
+            if faults >= self._retry.attempts:
+                return Attempted(attempts, gave_up=_EXHAUSTED)
+            waited = self._clock() - began
+            if deadline is None and not tried.fault and waited >= self._retry.full_s:
+                return Attempted(attempts, gave_up=_SHED)
+            wait = self._retry.wait_s(attempts, left_s=self._left(deadline))
             if wait is None:
-                return Attempted(attempts, gave_up=gave_up or _EXPIRED)
+                return Attempted(attempts, gave_up=_EXPIRED)
             self._metrics.judge_retries.inc()
             await asyncio.sleep(wait)
+
+    async def _try(self, request: JudgeRequest, deadline: float | None, deaths: int) -> _Try:
+        try:
+            judgement = await self._deadlines.within(
+                deadline, self._trials.judge(self._judge, request, deaths)
+            )
+        except AfterguardError as error:
+            self._metrics.judge_faults[_kind(error)].inc()
+            if error.consequence is Consequence.EXIT:
+                raise
+            if error.consequence is Consequence.DEAD_LETTER:
+                return _Try(gave_up=_REFUSED)
+            death = isinstance(error, EngineLost)
+            # A full queue is no fault of the request: it waits its turn, until its deadline.
+            return _Try(death=death, fault=not death and not isinstance(error, EngineBusy))
+        except Exception as error:  # noqa: BLE001 (one odd event must not stop its partition)
+            # The text of an unknown error may quote the message, so only its type is told.
+            _log.error(
+                "judging failed in a way nobody foresaw",
+                request_id=request.request_id,
+                error=type(error).__name__,
+            )
+            self._metrics.judge_faults["unforeseen"].inc()
+            return _Try(gave_up=_FAULT)
+        return _Try(judgement, None if judgement is not None else _EXPIRED)
 
     def _left(self, deadline: float | None) -> float | None:
         return None if deadline is None else deadline - self._clock()
@@ -125,4 +174,6 @@ def _kind(error: AfterguardError) -> str:
             return "busy"
         case RequestRefused():
             return "refused"
+        case EngineLost():
+            return "lost"
     return "fault"

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.errors import EngineDead
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
@@ -23,6 +24,7 @@ class JudgeRequest(NamedTuple):
         effort: How long the model may reason.
         priority: Lower is served sooner; ties by arrival.
         trace_headers: W3C trace context to hand to the engine; None without one.
+        origin: Where the record that is judged first stood; None where there is none.
     """
 
     request_id: str
@@ -31,6 +33,7 @@ class JudgeRequest(NamedTuple):
     effort: Effort
     priority: int = 0
     trace_headers: Mapping[str, str] | None = None
+    origin: Coordinates | None = None
 
 
 class JudgementStatus(StrEnum):
@@ -108,6 +111,7 @@ class Judge(Protocol):
         Raises:
             EngineBusy: The queue is full; try again later.
             EngineFault: This request failed; it may be tried again.
+            EngineLost: The engine died with this request and is started again; ask again.
             RequestRefused: The engine will never take this request.
             EngineDead: The engine died; nothing in flight may be settled.
         """
@@ -119,6 +123,63 @@ class Judge(Protocol):
 
     async def stop(self) -> None:
         """Abort what is in flight and release the engine. May be called more than once."""
+        ...
+
+
+class Vitals(NamedTuple):
+    """Signs of life of an engine.
+
+    Attributes:
+        running: False from its death until it has been started again.
+        in_flight: Requests that it was given and has not answered.
+        progress: Grows with each of its steps and with each request that ends.
+    """
+
+    running: bool
+    in_flight: int
+    progress: int
+
+
+class Revivable(Protocol):
+    """An engine that can be started again in place."""
+
+    @property
+    def vitals(self) -> Vitals:
+        """Its signs of life now."""
+        ...
+
+    async def restart(self, cause: EngineDead) -> None:
+        """Stop it and start it again, or wait until somebody else has done so.
+
+        Args:
+            cause: Why; for the log.
+
+        Raises:
+            EngineDead: It has been started again too often.
+        """
+        ...
+
+
+class EngineLoad(NamedTuple):
+    """How busy an engine is.
+
+    Attributes:
+        running: Requests it works on.
+        waiting: Requests in its own queue.
+        kv_usage: Share of its KV cache in use, 0 to 1.
+    """
+
+    running: int
+    waiting: int
+    kv_usage: float
+
+
+@runtime_checkable
+class Loaded(Protocol):
+    """An engine that tells how busy it is."""
+
+    def load(self) -> EngineLoad | None:
+        """What it said last; None when it has not said anything yet. Returns at once."""
         ...
 
 
@@ -169,4 +230,23 @@ class SeenEvents(Protocol):
 
     def mark(self, key: str, origin: Coordinates) -> None:
         """Remember that this key was judged and published. Returns at once."""
+        ...
+
+
+class Attempts(Protocol):
+    """How often a request was at the engine when the engine or its worker died, over all lives.
+
+    Never in the way, like the cache: what cannot be read is none, what cannot be kept is lost.
+    """
+
+    async def deaths(self, request: JudgeRequest) -> int:
+        """How many deaths are behind this request. Never raises."""
+        ...
+
+    async def charge(self, request: JudgeRequest, deaths: int) -> None:
+        """Keep this count now: it holds if the worker dies. Never raises; takes moments at most."""
+        ...
+
+    def remember(self, request: JudgeRequest, deaths: int) -> None:
+        """Keep this count soon, 0 to forget. Returns at once."""
         ...

@@ -63,6 +63,11 @@ class RedisSettings(BaseModel):
     seen_ttl_s: int = Field(
         default=7 * 86_400, ge=1, description="How long an event is recognised when sent again."
     )
+    attempts_ttl_s: int = Field(
+        default=86_400,
+        ge=1,
+        description="How long it is known that an event was at an engine or a worker that died.",
+    )
     key_prefix: str = Field(
         default="afterguard", min_length=1, description="Of every key; one Redis may serve several."
     )
