@@ -158,9 +158,9 @@ class Why:
         if wanted is None:
             return self.report().model_dump(mode="json")
         ours = sorted(it.partition[1] for it in self._held)
-        if not wanted.isdecimal() or int(wanted) not in ours:
+        if wanted not in map(str, ours):
             told = ", ".join(map(str, ours)) or "none at the moment"
-            raise BadQuestion(f"partition {wanted} is not of this worker; its partitions: {told}")
+            raise BadQuestion(f"partition {wanted!r} is not of this worker; it has: {told}")
         return self.report([int(wanted)]).model_dump(mode="json")
 
     def _places(self) -> dict[Entry, _Where]:
