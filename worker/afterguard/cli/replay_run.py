@@ -81,7 +81,7 @@ async def replay(
         stop.set()
         feed.close()
 
-    with _on_signals(ask):
+    with on_signals(ask):
         feed = Feed(events.prepare(islice(rows, limit), topic), ahead=_ahead(rate))
         try:
             while batch := await feed.next_batch():
@@ -140,7 +140,7 @@ async def _pause(until: float, stop: asyncio.Event) -> None:
 
 
 @contextmanager
-def _on_signals(ask: Callable[[], object]) -> Iterator[None]:
+def on_signals(ask: Callable[[], object]) -> Iterator[None]:
     """Calls `ask` on the first SIGINT or SIGTERM; the second ends the process as ever."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
