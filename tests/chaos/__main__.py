@@ -18,8 +18,6 @@ from tests.chaos.campaign import campaign
 from tests.chaos.plan import Engines, Guarantee, Plan
 from tests.chaos.report import as_json, broken, table
 
-from afterguard.embedded.cpu_engine import prepare_environment
-
 _USUAL = Plan()
 _EXAMPLES = """
 examples:
@@ -40,7 +38,6 @@ numbers that were asked for.
 def main() -> int:
     """Run what was asked for."""
     asked = _parser().parse_args()
-    prepare_environment()
     guarantees = get_args(Guarantee) if asked.guarantee == "both" else (asked.guarantee,)
     folder = asked.keep or Path(mkdtemp(prefix="afterguard-chaos-"))
     results = []

@@ -61,6 +61,7 @@ class Account:
             does not know.
         spoiled: Dead letters whose bytes are not those of their origin.
         uncommitted: Records that the group has not passed.
+        sent_ms: When each lost record was sent, by the log.
     """
 
     events: int = 0
@@ -76,6 +77,7 @@ class Account:
     strangers: list[str] = field(default_factory=list)
     spoiled: list[str] = field(default_factory=list)
     uncommitted: int = 0
+    sent_ms: dict[Place, int] = field(default_factory=dict)
 
     def broken(self, *, repeats_allowed: int) -> list[str]:
         """What was promised and not kept, one line each; empty when all is well."""
@@ -124,6 +126,9 @@ def account(
         missing = _missing(it, owed, verdicts.get(place, {}), place in acted, place in letters)
         if missing:
             found.lost[place] += missing
+    found.sent_ms = {
+        place: it.timestamp_ms for it in topics.events if (place := _place_of(it)) in found.lost
+    }
     return found
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ Tell = Callable[[str], None]
 _SETTLE_S = 180.0
 _READ_S = 180.0
 _PROGRESS_S = 5.0
+# The load waits for workers that are further behind, so that a slow machine ends, too.
+_MOST_BEHIND_S = 30.0
 
 
 @dataclass(slots=True)
@@ -88,16 +90,29 @@ async def campaign(plan: Plan, folder: Path, tell: Tell) -> Result:
             group_id=group_id,
             redis_url=valkey.url,
         )
-        load = Load(broker.bootstrap_servers, topics.events, plan.rate, plan.seed)
+        settled: dict[int, int] = {}
+        most_behind = plan.rate * _MOST_BEHIND_S
+        load = Load(
+            broker.bootstrap_servers,
+            topics.events,
+            plan.rate,
+            plan.seed,
+            held=lambda: len(load.ledger.records) - sum(settled.values()) > most_behind,
+        )
         scene = Scene(plan, fleet, load, coordinator, broker, valkey, random.Random(plan.seed))
         watch = FatesWatch(fleet)
         injector = Injector(scene, faults_of(plan), watch, group_id)
+
+        def committed_now(offsets: Mapping[int, int], now: float) -> None:
+            settled.update(offsets)
+            injector.saw(offsets, now)
+
         try:
             tell(f"{plan.guarantee}: {plan.workers} workers start")
             await fleet.start()
             began = monotonic()
             async with Commits(
-                broker.bootstrap_servers, group_id, topics.events, plan.partitions, injector.saw
+                broker.bootstrap_servers, group_id, topics.events, plan.partitions, committed_now
             ) as commits:
                 await _under_fire(scene, injector, watch, commits, tell)
                 minutes = (monotonic() - began) / 60

@@ -22,6 +22,7 @@ class EngineKilled:
 
     name = "vLLM's engine killed"
     weight = 1.5
+    moves_work = True
     quota: Quota | None = "engine_deaths"
 
     def victims(self, scene: Scene) -> list[Member] | None:
@@ -41,6 +42,7 @@ class EngineFrozen:
 
     name = "vLLM's engine frozen"
     weight = 0.4
+    moves_work = True
     quota: Quota | None = None
 
     def victims(self, scene: Scene) -> list[Member] | None:
@@ -65,6 +67,7 @@ class StandInDies:
 
     name = "stand-in engine dies"
     weight = 1.0
+    moves_work = True
 
     def __init__(self, quota: Quota | None) -> None:
         self.quota: Quota | None = quota
@@ -86,6 +89,7 @@ class EngineSlow:
 
     name = "stand-in engines slow"
     weight = 0.7
+    moves_work = False
     quota: Quota | None = None
 
     def victims(self, scene: Scene) -> list[Member] | None:

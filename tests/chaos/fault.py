@@ -39,11 +39,13 @@ class Fault(Protocol):
         name: In the table.
         weight: How often it is chosen, beside the others.
         quota: What it counts for, once for each victim; None for nothing that can be asked for.
+        moves_work: Whether events may go to another worker, or be read again, because of it.
     """
 
     name: str
     weight: float
     quota: Quota | None
+    moves_work: bool
 
     def victims(self, scene: Scene) -> list[Member] | None:
         """Whom it would strike now; empty when it strikes no single worker; None: not possible."""
@@ -60,6 +62,7 @@ class Injury:
 
     Attributes:
         fault: Its name.
+        moves_work: As the fault says.
         times: Once for each victim.
         at: When, monotonic seconds.
         at_ms: When, milliseconds of the wall clock, as records have it.
@@ -71,6 +74,7 @@ class Injury:
     """
 
     fault: str
+    moves_work: bool
     times: int
     at: float
     at_ms: int

@@ -8,12 +8,10 @@ from typing import Any, Final
 from tests.chaos.member import End, Kind, Member, State
 from tests.chaos.plan import Plan
 from tests.conftest import Broker
-from tests.engine.tiny_gpt_oss import tiny_gpt_oss
+from tests.engine.cpu_worker import cpu_worker_engine
 from tests.policy.documents import FRONT, document
 
-from afterguard.contracts.words import Effort
 from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS
-from afterguard.embedded.cpu_engine import cpu_engine_settings
 from afterguard.stream.settings import TopicSettings
 
 POLICIES: Final = ("queue", "shouting")
@@ -172,11 +170,5 @@ def _sections(plan: Plan, folder: Path, group_id: str, redis_url: str) -> dict[s
 def _engine(kind: Kind) -> dict[str, Any]:
     if kind == "unsteady":
         return {"kind": "null"}
-    caps = {Effort.LOW: 4, Effort.MEDIUM: 8, Effort.HIGH: 16}
-    settings = cpu_engine_settings(
-        tiny_gpt_oss(),
-        reasoning_max_tokens=caps,
-        probe_timeout_s=10,
-        args={"dtype": "bfloat16", "kv_cache_memory_bytes": 256 * 2**20},
-    )
-    return settings.model_dump(mode="json", exclude_unset=True)
+    # Shorter than usual: an engine that says nothing for so long is frozen, on a busy machine too.
+    return cpu_worker_engine(probe_timeout_s=10)

@@ -123,6 +123,7 @@ class Injector:
         times = max(1, len(victims))
         injury = Injury(
             fault.name,
+            fault.moves_work,
             times,
             monotonic(),
             int(time() * 1000),

@@ -7,6 +7,7 @@ sent: a record is in the ledger when the broker acknowledged it, and only then.
 import asyncio
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -66,11 +67,21 @@ class Load:
         bootstrap_servers: The broker.
         topic: Where to.
         rate: Events a second.
+        held: Whether the workers are so far behind that more would say nothing new.
         seed: Of contents and conversations.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str, rate: float, seed: int) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        rate: float,
+        seed: int,
+        *,
+        held: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._servers, self._topic, self._rate = bootstrap_servers, topic, rate
+        self._held = held
         self._random = random.Random(f"load {seed}")
         self._number = 0
         self._spoiled = 0
@@ -82,10 +93,15 @@ class Load:
         async with AIOKafkaProducer(
             bootstrap_servers=self._servers, enable_idempotence=True, acks="all", linger_ms=5
         ) as producer:
-            began = monotonic()
+            due, last = 0.0, monotonic()
             while not until.is_set():
-                while self._number < (monotonic() - began) * self._rate:
+                now = monotonic()
+                due, last = due + (now - last) * self._rate, now
+                if self._held():
+                    due = 0.0
+                while due >= 1:
                     await self._send(producer)
+                    due -= 1
                 await asyncio.sleep(0.02)
             await producer.flush()
             if self._unanswered:

@@ -14,6 +14,7 @@ from afterguard.contracts.exit_codes import ExitCode
 # What a worker may have written and not committed when it is struck: a commit interval, and the
 # time that a commit takes on a busy machine, at the speed of catching up.
 UNCOMMITTED: Final = 100
+_NOBODY: Final = Injury("no fault", False, 0, 0, 0, frozenset(), 0, 0, {})
 _HEADS = ("fault", "times", "in flight max/mean", "lost", "duplicated", "recovery s max/mean")
 
 
@@ -37,11 +38,20 @@ def allowed(result: Result) -> int:
     return 3 * sum(it.in_flight_everywhere + UNCOMMITTED * it.times for it in result.injuries)
 
 
-def blamed(injuries: Iterable[Injury], place: Place, at_ms: int) -> str:
-    """The fault that an odd thing follows from: the last before it that struck its owner."""
-    before = [it for it in injuries if it.at_ms <= at_ms]
-    owner = [it for it in before if place[0] in it.partitions]
-    return (owner or before)[-1].fault if before else "no fault"
+def blamed(injuries: Iterable[Injury], place: Place, from_ms: int, to_ms: int) -> str:
+    """The fault that something at this place most likely follows from.
+
+    Args:
+        injuries: In order.
+        place: Partition and offset of the event.
+        from_ms: When it was written first, or sent.
+        to_ms: When it was written again, or missed.
+    """
+    able = [it for it in injuries if it.moves_work and it.at_ms <= to_ms]
+    able = [it for it in able if place[0] in it.partitions] or able
+    later = [it for it in able if it.at_ms >= from_ms]
+    # Written, then struck before it was committed; else written by one that was struck before.
+    return (later[:1] or able[-1:] or [_NOBODY])[0].fault
 
 
 def table(result: Result) -> str:
@@ -86,9 +96,11 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def _rows(result: Result) -> list[tuple[str, ...]]:
     injuries, found = result.injuries, result.account
-    duplicated = Counter(blamed(injuries, it.place, it.again_ms) for it in found.repeats)
-    # When an event was lost cannot be known; its partition's last fault is the best guess.
-    lost = Counter(blamed(injuries, place, 2**63) for place in found.lost)
+    duplicated = Counter(
+        blamed(injuries, it.place, it.first_ms, it.again_ms) for it in found.repeats
+    )
+    # When an event was lost cannot be known; the first fault after it was sent is the best guess.
+    lost = Counter(blamed(injuries, at, found.sent_ms.get(at, 0), 2**63) for at in found.lost)
     rows = []
     names = dict.fromkeys([it.fault for it in injuries])
     for name in [*names, *(it for it in (duplicated | lost) if it not in names)]:

@@ -11,6 +11,7 @@ from tests.chaos.member import Member
 
 class _NobodyAlone:
     quota: Quota | None = None
+    moves_work = False
 
     def victims(self, scene: Scene) -> list[Member] | None:
         """Nobody alone."""
@@ -52,6 +53,7 @@ class ConnectionsCut(_NobodyAlone):
 
     name = "broker connections cut"
     weight = 1.0
+    moves_work = True
 
     async def strike(self, scene: Scene, victims: list[Member]) -> None:
         """Cut."""
@@ -65,6 +67,7 @@ class BrokerFrozen(_NobodyAlone):
 
     name = "broker frozen for moments"
     weight = 0.5
+    moves_work = True
 
     async def strike(self, scene: Scene, victims: list[Member]) -> None:
         """Stop, wait, go on."""

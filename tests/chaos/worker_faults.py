@@ -17,6 +17,7 @@ class Killed:
 
     name = "worker killed"
     weight = 4.0
+    moves_work = True
     quota: Quota | None = "kills"
 
     def victims(self, scene: Scene) -> list[Member] | None:
@@ -42,6 +43,7 @@ class Replaced:
 
     name = "worker leaves, one joins"
     weight = 2.0
+    moves_work = True
     quota: Quota | None = "rebalances"
 
     def victims(self, scene: Scene) -> list[Member] | None:
@@ -61,6 +63,7 @@ class Joined:
 
     name = "another worker joins"
     weight = 1.5
+    moves_work = True
     quota: Quota | None = "rebalances"
 
     def victims(self, scene: Scene) -> list[Member] | None:
@@ -81,6 +84,7 @@ class Zombie:
 
     name = "worker frozen past its session"
     weight = 1.5
+    moves_work = True
     quota: Quota | None = "rebalances"
 
     def victims(self, scene: Scene) -> list[Member] | None:
@@ -98,6 +102,7 @@ class Paused:
 
     name = "worker frozen for moments"
     weight = 0.7
+    moves_work = True
     quota: Quota | None = None
 
     def victims(self, scene: Scene) -> list[Member] | None:
