@@ -135,6 +135,44 @@ def test_one_unjudged_outcome_can_be_set_without_changing_the_others() -> None:
     assert intervention(unjudged(Outcome.FAILED), settings=settings).action is Action.ESCALATE
 
 
+def expired(on_expiry: str | None, policy_id: str = "spam") -> Finding:
+    judged_under = policy(id=policy_id, on_expiry=on_expiry)
+    return Finding(Reading(Outcome.EXPIRED, Reason.DEADLINE_PASSED), judged_under)
+
+
+def test_a_policy_says_what_follows_when_an_event_is_not_judged_in_time() -> None:
+    asked = intervention(expired("hide"))
+    assert (asked.action, asked.outcome, asked.needs_review) == (
+        Action.HIDE,
+        Outcome.EXPIRED,
+        False,
+    )
+    assert intervention(expired(None)).action is Action.ESCALATE
+    settings = {"unjudged_action": {"expired": "warn"}}
+    assert intervention(expired(None), settings=settings).action is Action.WARN
+
+
+def test_an_expiry_without_an_action_is_on_record_all_the_same() -> None:
+    decision = decided(expired("none"))
+    assert decision.intervention is None
+    assert [(it.outcome, it.action) for it in decision.audit] == [(Outcome.EXPIRED, Action.NONE)]
+
+
+def test_of_several_policies_that_expired_the_strictest_action_counts() -> None:
+    asked = intervention(expired("none"), expired("label", "hate"), expired("remove", "lies"))
+    assert asked.action is Action.REMOVE
+
+
+def test_what_a_policy_wants_on_expiry_is_held_back_like_any_other_action() -> None:
+    asked = intervention(expired("remove"), settings={"never_automate": ["remove"]})
+    assert (asked.action, asked.needs_review) == (Action.ESCALATE, True)
+
+
+def test_on_expiry_is_for_expiry_alone() -> None:
+    failed = Finding(Reading(Outcome.FAILED), policy(on_expiry="none"))
+    assert intervention(failed).action is Action.ESCALATE
+
+
 def test_the_question_to_a_person_survives_a_stricter_action() -> None:
     asked = intervention(unjudged(Outcome.TRUNCATED), violation(Action.REMOVE))
     assert (asked.action, asked.needs_review) == (Action.REMOVE, True)

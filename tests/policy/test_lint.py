@@ -154,6 +154,14 @@ def test_an_action_that_does_not_fit_its_severity_warns(
     assert warning.message == f"{action} is {word} for severity {severity}"
 
 
+def test_letting_what_may_be_critical_pass_unjudged_warns() -> None:
+    front = FRONT.replace("severity: high, action: remove", "severity: critical, action: remove")
+    (warning,) = warned(front + "on_expiry: none\n")
+    assert (warning.field, "Q2" in warning.message) == ("on_expiry", True)
+    assert warned(front + "on_expiry: hide\n") == []
+    assert warned(FRONT + "on_expiry: none\n") == []
+
+
 def test_warnings_stand_in_the_order_of_their_lines() -> None:
     body = BODY.replace("people who", "people who often").replace("sells", "usually sells")
     lines = [warning.line for warning in warned(FRONT + "threshold: 0.9\n", body, tokens=9)]

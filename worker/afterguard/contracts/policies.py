@@ -79,6 +79,10 @@ class Policy(BaseModel):
         default=Action.ESCALATE,
         description="For a violation that cites no rule of this policy.",
     )
+    on_expiry: Action | None = Field(
+        default=None,
+        description="For an event that was not judged in time; as the settings say when absent.",
+    )
     stage: Stage = Stage.ACTIVE
     lane: Lane | None = Field(default=None, description="Overrides the lane of the event.")
     body: str = Field(description="What the model reads: instruction, definitions, criteria, ...")

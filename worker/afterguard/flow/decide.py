@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from afterguard.contracts.coordinates import intervention_id, verdict_id
 from afterguard.contracts.interventions import Intervention
-from afterguard.contracts.policies import Stage
+from afterguard.contracts.policies import Policy, Stage
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Action, Degraded, Outcome, Reason
 from afterguard.flow.admit import Admission
@@ -81,11 +81,13 @@ class Decide:
             admission.seen_key if final else None,
         )
 
-    def _action(self, reading: Reading) -> Action:
+    def _action(self, reading: Reading, policy: Policy | None) -> Action:
         if reading.outcome is Outcome.NO_VIOLATION or reading.reason is Reason.DUPLICATE_EVENT:
             return Action.NONE
         if reading.outcome is Outcome.VIOLATION:
             action = reading.action or Action.ESCALATE
+        elif reading.outcome is Outcome.EXPIRED and policy and policy.on_expiry:
+            action = policy.on_expiry
         else:
             action = self._settings.unjudged_action.get(reading.outcome, Action.NONE)
         return Action.ESCALATE if action in self._never else action
@@ -99,7 +101,7 @@ class Decide:
         degraded = admission.degraded
         if reading.unknown_rules:
             degraded = [*degraded, Degraded.CITATION_UNKNOWN]
-        action = self._action(reading)
+        action = self._action(reading, policy)
         policy_id, version = (policy.id, policy.version) if policy else (None, None)
         return AuditRecord.model_validate(
             {

@@ -201,6 +201,9 @@ def _consequences(policy: Policy, lines: Mapping[str, int]) -> Found:
             yield line, field, f"{rule.action} is little for severity {rule.severity}"
         if rule.severity is Severity.LOW and rule.action.rank > Action.HIDE.rank:
             yield line, field, f"{rule.action} is much for severity {rule.severity}"
+        if rule.severity is Severity.CRITICAL and policy.on_expiry is Action.NONE:
+            message = f"lets an event pass unjudged that may be critical ({rule.id})"
+            yield lines.get("on_expiry", 1), "on_expiry", message
     band = policy.uncertain
     if band is None and all(rule.action is not Action.ESCALATE for rule in policy.rules):
         message = "doubt has no way to a person: set `uncertain`, or a rule with `escalate`"
