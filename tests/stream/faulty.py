@@ -35,9 +35,17 @@ class FaultyCommits:
         await asyncio.sleep(timeout_s)
         return ()
 
-    def pause(self) -> None: ...
+    def pause(self, partitions: Sequence[Partition] | None = None) -> None: ...
 
-    def resume(self) -> None: ...
+    def resume(self, partitions: Sequence[Partition] | None = None) -> None: ...
+
+    async def committed(self, partitions: Sequence[Partition]) -> Mapping[Partition, int | None]:
+        return dict.fromkeys(partitions)
+
+    async def beginnings(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        return dict.fromkeys(partitions, 0)
+
+    def seek(self, partition: Partition, offset: int) -> None: ...
 
     def lag(self) -> Mapping[Partition, int]:
         return {}

@@ -1,6 +1,7 @@
 """Rebalance: partitions come and go; nothing is lost, and nothing late moves an offset."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -8,11 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from structlog.testing import capture_logs
-from tests.stream.faulty import FaultyCommits
+from tests.stream.faulty import HANGS, FaultyCommits
 
 from afterguard.contracts.errors import StreamUnavailable
 from afterguard.delivery.budget import TokenBudget
 from afterguard.delivery.ledger import Entry
+from afterguard.stream import rebalance
 from afterguard.stream.assignments import Assignments
 from afterguard.stream.ports import Partition
 from afterguard.stream.rebalance import Rebalance
@@ -41,18 +43,22 @@ class Scene:
         self.budget = TokenBudget(1_000, 1_000, 0.5)
         self.assignments = Assignments(self.budget.release)
         self.consumer, self.intake = FaultyCommits(*(commits or (True,))), Held()
-        self.withdrawn = 0
+        self.cast_offs = 0
+        self.landed: list[tuple[Partition, ...]] = []
         room: Any = self.intake
         self.rebalance = Rebalance(
-            self.assignments,
             room,
             Settle(self.consumer, self.assignments, interval_s=0.5),
-            withdraw=self._withdraw,
+            self,
             grace_s=grace_s,
         )
 
-    def _withdraw(self) -> int:
-        self.withdrawn += 1
+    def cast_off(self) -> int:
+        self.cast_offs += 1
+        return 0
+
+    def land(self, partitions: Collection[tuple[str, int]]) -> int:
+        self.landed.append(tuple(Partition(*it) for it in partitions))
         return 0
 
     def admit(self, partition: Partition, offset: int, tokens: int = 5) -> Entry:
@@ -66,6 +72,7 @@ class Scene:
 async def test_work_in_flight_is_finished_and_committed_before_partitions_go() -> None:
     scene = Scene()
     scene.rebalance.assigned([ONE])
+    before = scene.cast_offs
     entry = scene.admit(ONE, 7)
     going = asyncio.create_task(scene.rebalance.revoked([ONE]))
     await asyncio.sleep(0.05)
@@ -77,7 +84,7 @@ async def test_work_in_flight_is_finished_and_committed_before_partitions_go() -
 
     assert scene.consumer.asked == [{ONE: 8}]
     assert len(scene.assignments) == 0
-    assert scene.withdrawn == 1
+    assert scene.cast_offs == before + 1
 
 
 async def test_after_the_grace_the_rest_is_given_back_and_its_tokens_are_free() -> None:
@@ -103,7 +110,28 @@ async def test_intake_goes_on_when_partitions_come_back() -> None:
     assert not scene.intake.held
 
 
-async def test_a_broker_that_is_gone_does_not_keep_the_ledgers_open() -> None:
+async def test_work_of_partitions_that_did_not_come_back_is_ended_when_the_others_do() -> None:
+    scene = Scene()
+    scene.rebalance.assigned([ONE, OTHER])
+    await scene.rebalance.revoked([ONE, OTHER])
+    scene.rebalance.assigned([ONE])
+    assert scene.landed == [(ONE, OTHER), (ONE,)]
+
+
+async def test_all_of_a_revoke_ends_by_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebalance, "LAST_COMMIT_S", 0.05)
+    scene = Scene(HANGS, grace_s=0.0)
+    scene.rebalance.assigned([ONE])
+    scene.admit(ONE, 0).settle()
+    async with asyncio.timeout(3):
+        await scene.rebalance.revoked([ONE])
+    assert len(scene.assignments) == 0
+
+
+async def test_a_broker_that_is_gone_does_not_keep_the_ledgers_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rebalance, "LAST_COMMIT_S", 0.05)
     scene = Scene(StreamUnavailable("away"), grace_s=0.0)
     scene.rebalance.assigned([ONE])
     scene.admit(ONE, 0).settle()

@@ -1,13 +1,13 @@
 """Settle: what is settled is committed, and a commit that fails is never taken for one."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 from tests.stream.faulty import HANGS, FaultyCommits
 
 from afterguard.contracts.errors import StreamUnavailable
 from afterguard.delivery.ledger import Entry
-from afterguard.stream import settle
 from afterguard.stream.assignments import Assignments
 from afterguard.stream.ports import Partition
 from afterguard.stream.settle import Commit, Settle
@@ -114,7 +114,7 @@ async def test_finish_waits_for_what_is_in_flight_and_commits_it() -> None:
     consumer, assignments, clock = FaultyCommits(True), opened(ONE), Clock()
     entry = admit(assignments, ONE, 4)
     room = settling(consumer, assignments, clock)
-    finishing = asyncio.create_task(room.finish([ONE], deadline=10.0))
+    finishing = asyncio.create_task(room.finish([ONE], wait_until=10.0, end_by=12.0))
     await asyncio.sleep(0)
     assert not consumer.asked
 
@@ -128,7 +128,9 @@ async def test_finish_leaves_behind_what_is_late_and_commits_the_rest() -> None:
     consumer, assignments, clock = FaultyCommits(True), opened(ONE), Clock()
     admit(assignments, ONE, 0).settle()
     admit(assignments, ONE, 1)
-    assert await settling(consumer, assignments, clock).finish(None, deadline=1.0) == 1
+    assert (
+        await settling(consumer, assignments, clock).finish(None, wait_until=1.0, end_by=6.0) == 1
+    )
     assert consumer.asked == [{ONE: 1}]
     assert clock.now == pytest.approx(1.0, abs=0.1)
 
@@ -136,27 +138,33 @@ async def test_finish_leaves_behind_what_is_late_and_commits_the_rest() -> None:
 async def test_finish_asks_again_when_the_last_commit_was_not_answered() -> None:
     consumer, assignments = FaultyCommits(AWAY, AWAY, True), opened(ONE)
     admit(assignments, ONE, 0).settle()
-    assert await settling(consumer, assignments).finish(None, deadline=5.0) == 0
+    assert await settling(consumer, assignments).finish(None, wait_until=0.0, end_by=5.0) == 0
     assert not assignments.uncommitted()
 
 
 async def test_a_refused_last_commit_is_not_asked_again() -> None:
     consumer, assignments, clock = FaultyCommits(False), opened(ONE), Clock()
     admit(assignments, ONE, 0).settle()
-    await settling(consumer, assignments, clock).finish(None, deadline=5.0)
+    await settling(consumer, assignments, clock).finish(None, wait_until=0.0, end_by=5.0)
     assert len(consumer.asked) == 1
     assert clock.now == 0
 
 
-async def test_a_broker_that_never_answers_does_not_hold_the_drain(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(settle, "_LAST_COMMIT_S", 0.01)
+async def test_a_broker_that_never_answers_does_not_hold_the_drain() -> None:
     assignments = opened(ONE)
     admit(assignments, ONE, 0).settle()
+    room = Settle(FaultyCommits(HANGS), assignments, interval_s=0.5)
     async with asyncio.timeout(5):
-        await settling(FaultyCommits(HANGS), assignments).finish(None, deadline=0.0)
+        await room.finish(None, wait_until=monotonic(), end_by=monotonic() + 0.05)
     assert assignments.uncommitted() == {ONE: 1}
+
+
+async def test_no_step_of_finishing_goes_beyond_its_end() -> None:
+    assignments, clock = opened(ONE), Clock()
+    admit(assignments, ONE, 0).settle()
+    admit(assignments, ONE, 1)
+    await settling(FaultyCommits(AWAY), assignments, clock).finish(None, wait_until=1.0, end_by=1.2)
+    assert clock.now == pytest.approx(1.2, abs=0.1)
 
 
 def test_a_new_assignment_has_committed_nothing() -> None:

@@ -38,6 +38,7 @@ class MemoryLog:
             for number in range(count)
         }
         self.committed: dict[tuple[str, Partition], int] = {}
+        self.epochs: dict[str, int] = {}
         self.grown = asyncio.Event()
         self._max_record_bytes = max_record_bytes
         self._groups: dict[tuple[str, str], _Group] = {}
@@ -60,9 +61,8 @@ class MemoryLog:
             TopicMissing: There is no such topic.
             TooLarge: The record is larger than the log takes.
         """
+        self.require_room(record)
         count = len(self.of_topic(record.topic))
-        if len(record.key or b"") + len(record.value or b"") > self._max_record_bytes:
-            raise TooLarge
         number = record.partition
         if number is None:
             number = crc32(record.key or b"") % count
@@ -73,6 +73,17 @@ class MemoryLog:
         )
         self.grown.set()
         return coordinates
+
+    def require_room(self, record: OutputRecord) -> None:
+        """See whether the log would take this record.
+
+        Raises:
+            TopicMissing: There is no such topic.
+            TooLarge: The record is larger than the log takes.
+        """
+        self.of_topic(record.topic)
+        if len(record.key or b"") + len(record.value or b"") > self._max_record_bytes:
+            raise TooLarge
 
     def records(self, topic: str) -> list[InputRecord]:
         """Everything in a topic, partition by partition."""
@@ -94,7 +105,8 @@ class MemoryConsumer:
     def __init__(self, log: MemoryLog, topic: str, group: str) -> None:
         self._log, self._topic, self._group = log, topic, group
         self._positions: dict[Partition, int] = {}
-        self._paused: set[Partition] = set()
+        self._held = False
+        self._withheld: set[Partition] = set()
         self._listener: AssignmentListener | None = None
 
     async def start(self, listener: AssignmentListener) -> None:
@@ -120,20 +132,41 @@ class MemoryConsumer:
     def _next(self, most: int) -> list[InputRecord]:
         taken: list[InputRecord] = []
         for partition, position in self._positions.items():
-            if partition not in self._paused:
+            if not self._held and partition not in self._withheld:
                 batch = self._log.partitions[partition][position : position + most - len(taken)]
                 self._positions[partition] += len(batch)
                 taken += batch
         return taken
 
-    def pause(self) -> None:
-        """Deliver nothing more."""
-        self._paused = set(self._positions)
+    def pause(self, partitions: Sequence[Partition] | None = None) -> None:
+        """See `stream.ports.Consumer.pause`."""
+        if partitions is None:
+            self._held = bool(self._positions)
+        else:
+            self._withheld |= self._positions.keys() & set(partitions)
 
-    def resume(self) -> None:
-        """Deliver again."""
-        self._paused = set()
+    def resume(self, partitions: Sequence[Partition] | None = None) -> None:
+        """See `stream.ports.Consumer.resume`."""
+        if partitions is None:
+            self._held = False
+        else:
+            self._withheld.difference_update(partitions)
         self._log.grown.set()
+
+    async def committed(self, partitions: Sequence[Partition]) -> Mapping[Partition, int | None]:
+        """See `stream.ports.Consumer.committed`."""
+        self._require_started()
+        return {it: self._log.committed.get((self._group, it)) for it in partitions}
+
+    async def beginnings(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        """The log forgets nothing."""
+        return dict.fromkeys(partitions, 0)
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """See `stream.ports.Consumer.seek`."""
+        if partition not in self._positions:
+            raise StreamUnavailable(f"{partition} is not assigned")
+        self._positions[partition] = offset
 
     async def commit(self, positions: Mapping[Partition, int]) -> bool:
         """Remember the positions for the group, if all of these partitions are still ours."""
@@ -158,7 +191,7 @@ class MemoryConsumer:
     async def stop(self) -> None:
         """Leave; the other members take over. The listener is not told, as with Kafka."""
         listener, self._listener = self._listener, None
-        self._positions, self._paused = {}, set()
+        self._forget()
         if listener is not None:
             await self._log.group(self._group, self._topic).leave(self)
 
@@ -167,18 +200,21 @@ class MemoryConsumer:
         if self._listener is not None and self._positions:
             mine = sorted(self._positions)
             # A rebalance delivers nothing, but what was delivered may still be committed.
-            self._paused = set(mine)
+            self._held = True
             await self._listener.revoked(mine)
-            self._positions, self._paused = {}, set()
+            self._forget()
 
     def receive(self, partitions: Iterable[Partition]) -> None:
         """Own these from their committed positions on; nothing stays paused."""
         committed, group = self._log.committed, self._group
+        self._forget()
         self._positions = {it: committed.get((group, it), 0) for it in partitions}
-        self._paused = set()
         if self._listener is not None:
             self._listener.assigned(sorted(self._positions))
         self._log.grown.set()
+
+    def _forget(self) -> None:
+        self._positions, self._held, self._withheld = {}, False, set()
 
     def _require_started(self) -> None:
         if self._listener is None:
