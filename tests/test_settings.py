@@ -104,8 +104,12 @@ def test_a_heading_whose_fields_are_all_commented_out_is_no_fault(write: Write) 
             "kafka.heartbeat_interval_ms (20000) must be at most a third of kafka.session",
         ),
         (
-            {"delivery": {"revoke_grace_s": 60}},
-            "delivery.revoke_grace_s (60.0) must be shorter than kafka.rebalance_timeout_ms",
+            {"kafka": {"rebalance_timeout_ms": 12_000}, "delivery": {"revoke_grace_s": 8}},
+            "kafka.rebalance_timeout_ms (12000) must be at least delivery.revoke_grace_s (8.0) and",
+        ),
+        (
+            {"kafka": {"away_timeout_s": 30}},
+            "kafka.away_timeout_s (30.0) must be longer than kafka.session_timeout_ms (30000)",
         ),
         (
             {"topics": {"audit": "same", "interventions": "same"}},
@@ -137,7 +141,7 @@ def test_a_contradiction_is_one_line_that_names_its_fields(
 
 
 def test_every_contradiction_is_told_at_once(write: Write) -> None:
-    values = {"engine": {"kind": "openai"}, "delivery": {"revoke_grace_s": 60}}
+    values = {"engine": {"kind": "openai"}, "kafka": {"rebalance_timeout_ms": 1_000}}
     assert len(problems(write(values))) == 2
 
 

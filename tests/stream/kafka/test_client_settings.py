@@ -41,10 +41,12 @@ async def test_the_consumer_is_built_as_the_promises_need_it(
         request_timeout_ms=12_000,
         fetch_max_bytes=3_000_000,
         max_partition_fetch_bytes=1_500_000,
+        group_instance_id="worker-1",
     )
     async with consuming(settings, topics.events) as client:
         assert client._enable_auto_commit is False
-        assert client._auto_offset_reset == "earliest"
+        assert client._auto_offset_reset == "none"
+        assert client._check_crcs is True
         assert client._isolation_level == "read_committed"
         assert client._session_timeout_ms == 7_000
         assert client._heartbeat_interval_ms == 400
@@ -53,9 +55,13 @@ async def test_the_consumer_is_built_as_the_promises_need_it(
         assert client._request_timeout_ms == 12_000
         assert client._fetch_max_bytes == 3_000_000
         assert client._max_partition_fetch_bytes == 1_500_000
-        assert [it.name for it in client._partition_assignment_strategy] == ["roundrobin"]
         assert client._group_id == settings.group_id
+        # One alone: with each further one aiokafka joins the group once more.
+        assert [it.name for it in client._partition_assignment_strategy] == ["roundrobin"]
+        assert client._group_instance_id == "worker-1"
         coordinator = client._coordinator
+        assert coordinator._group_instance_id == "worker-1"
+        assert coordinator._enable_auto_commit is False
         assert coordinator._rebalance_timeout_ms == 22_000
         assert coordinator._session_timeout_ms == 7_000
         assert coordinator._max_poll_interval == 111.0

@@ -65,7 +65,7 @@ class KafkaClientSettings(BaseModel):
     assignor: Literal["round_robin", "sticky", "range"] = Field(
         default="round_robin",
         description="How the group shares partitions out: evenly; as before where that is even; "
-        "in runs of neighbours. May be changed worker by worker.",
+        "in runs of neighbours. All workers of a group need the same.",
     )
     group_instance_id: str | None = Field(
         default=None,
@@ -174,6 +174,13 @@ class IntakeSettings(BaseModel):
         default=2_000_000,
         ge=1_000,
         description="Estimated tokens of admitted, unsettled work; intake pauses above it.",
+    )
+    min_tokens_in_flight: int | None = Field(
+        default=50_000,
+        ge=1_000,
+        description="The limit follows the engine between this and `max_tokens_in_flight`: lower "
+        "while its KV cache is full, or more than a minute of work is queued; higher while it has "
+        "room. null: it stays at the maximum.",
     )
     max_events_in_flight: int = Field(
         default=8_192, ge=1, description="Admitted, unsettled events; intake pauses above it."

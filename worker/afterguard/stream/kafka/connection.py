@@ -16,6 +16,14 @@ from afterguard.stream.settings import KafkaSettings
 _log = structlog.get_logger(__name__)
 
 _STOP_S = 10.0
+_SEVER_S = 1.0
+_TASKS = (
+    "_coordination_task",
+    "_heartbeat_task",
+    "_commit_refresh_task",
+    "_fetch_task",
+    "_sender_task",
+)
 
 
 class _Stoppable(Protocol):
@@ -83,3 +91,30 @@ async def put_away(client: _Stoppable, what: str) -> None:
         _log.warning(
             "a Kafka client did not stop as it should", client=what, error=type(error).__name__
         )
+        await _sever(client)
+    except asyncio.CancelledError:
+        await _sever(client)
+        raise
+
+
+async def _sever(client: _Stoppable) -> None:
+    # A client that did not stop still runs its tasks and holds its connections, and one that was
+    # replaced would go on trying for as long as the worker lives.
+    parts = [getattr(client, name, None) for name in ("_coordinator", "_fetcher", "_sender")]
+    tasks = {
+        task
+        for part in parts
+        for task in (getattr(part, name, None) for name in _TASKS)
+        if isinstance(task, asyncio.Task) and not task.done()
+    }
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_SEVER_S)
+    network = getattr(client, "client", None) or getattr(client, "_client", None)
+    if network is not None:
+        try:
+            async with asyncio.timeout(_SEVER_S):
+                await network.close()
+        except (TimeoutError, KafkaError, OSError) as error:
+            _log.warning("connections were left open", error=type(error).__name__)

@@ -1,0 +1,62 @@
+"""Stall: records lie unread, nothing holds them back, and yet none comes.
+
+A member of a group can keep its place and read nothing (aiokafka issue 847), and nothing in the
+client says so. From outside it shows: the end of a partition is beyond the position, and the
+position does not move.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from afterguard.stream.ports import Partition
+
+
+class Reading(NamedTuple):
+    """How far one partition is read.
+
+    Attributes:
+        position: The next offset to read; None when the client does not know it.
+        end: The offset that the next record will get.
+        held: Whether we hold the partition back ourselves.
+    """
+
+    position: int | None
+    end: int
+    held: bool
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is something that should come and has not."""
+        return not self.held and self.end > (self.position or 0)
+
+
+class Stall:
+    """The rule, over looks that are taken now and then.
+
+    Args:
+        limit_s: How long a partition may be behind without moving, seconds.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._standing: dict[Partition, tuple[int | None, float]] = {}
+
+    def look(self, readings: Mapping[Partition, Reading], now: float) -> list[Partition]:
+        """Take in one look.
+
+        Args:
+            readings: Of all partitions that are ours; what is missing is forgotten.
+            now: Monotonic seconds.
+
+        Returns:
+            The partitions that stand still: behind at every look for `limit_s`, at one position.
+        """
+        before, self._standing = self._standing, {}
+        for partition, reading in readings.items():
+            if reading.behind:
+                position, since = before.get(partition, (reading.position, now))
+                if position != reading.position:
+                    since = now
+                self._standing[partition] = reading.position, since
+        limit = now - self._limit_s
+        return [it for it, (_, since) in self._standing.items() if since <= limit]
