@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
+from tests.balance import assert_ended_in_balance
 from tests.conftest import Broker
 from tests.onlooker import committed, read_topic
 from tests.samples import event_fields
@@ -146,6 +147,7 @@ async def serving(settings: Settings, judge: Judge | None = None) -> AsyncIterat
         waiting.cancel()
         stop.ask()
         assert await running is ExitCode.DRAINED
+        assert_ended_in_balance(app)
 
 
 async def settled(app: App, count: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from tests.balance import assert_ended_in_balance
 from tests.samples import event_fields
 
 from afterguard.app import App, build
@@ -70,8 +71,14 @@ class MemoryWorker:
         )
 
     def serve(self, **options: Any) -> "asyncio.Task[ExitCode]":
-        """Serve in a task of its own."""
-        return asyncio.create_task(serve(self.app, self.stop, **options))
+        """Serve in a task of its own; however it ends, its fates must balance."""
+
+        async def to_the_end() -> ExitCode:
+            code = await serve(self.app, self.stop, **options)
+            assert_ended_in_balance(self.app)
+            return code
+
+        return asyncio.create_task(to_the_end())
 
     @property
     def judged(self) -> list[str]:

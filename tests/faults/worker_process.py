@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import orjson
 import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from tests.balance import assert_running_in_balance, assert_told_in_balance
 from tests.conftest import OWN_BROKER, Broker
 from tests.kafka_worker import Found, event, look, produce
 from tests.onlooker import committed
@@ -67,7 +68,7 @@ class WorkerProcess:
             "intake": {"max_events_in_flight": 100, "max_concurrent_events": 20},
             "delivery": {"commit_interval_s": 0.1, "drain_timeout_s": 20, "revoke_grace_s": 5},
             "policies": {"only": ["harassment"]},
-            "http": {"enabled": False},
+            "http": {"enabled": True, "port": 0},
         }
         settings = {
             section: {**quick.get(section, {}), **sections.get(section, {})}
@@ -137,12 +138,26 @@ class WorkerProcess:
         """Wait for its end and give its exit code."""
         assert self._process is not None
         async with asyncio.timeout(within_s):
-            return await self._process.wait()
+            code = await self._process.wait()
+        for line in self.lines():
+            if line.get("event") == "ended":
+                assert_told_in_balance(line)
+        return code
+
+    async def in_balance(self) -> None:
+        """Ask it for the balance of its fates; nothing of one that is not ready or is frozen."""
+        ports = [it["http_port"] for it in self.lines() if it.get("event") == "ready"]
+        if ports and ports[-1] is not None:
+            await assert_running_in_balance(ports[-1])
 
     async def kill(self) -> None:
-        """SIGKILL."""
-        self.send(signal.SIGKILL)
-        await self.ended()
+        """SIGKILL, after a last look at its balance."""
+        try:
+            await self.in_balance()
+        finally:
+            if self.running:
+                self.send(signal.SIGKILL)
+            await self.ended()
 
 
 @asynccontextmanager

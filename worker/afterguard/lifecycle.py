@@ -105,7 +105,15 @@ async def serve(
             # Its text may quote a message, so only its type and its place are told.
             _log.error("the worker ends", error=type(fault).__name__, frames=_frames(fault))
     fates = app.assignments.fates._asdict()
-    _log.info("ended", exit_code=code.value, meaning=code.name.lower(), fates=fates)
+    budget = app.budget.statistics()
+    _log.info(
+        "ended",
+        exit_code=code.value,
+        meaning=code.name.lower(),
+        fates=fates,
+        tokens=budget.tokens,
+        events=budget.events,
+    )
     return code
 
 
@@ -149,13 +157,15 @@ async def _serve_until_stopped(app: App, stop: Stop, ready: Callable[[], None] |
             group.create_task(app.intake.run(), name="intake"),
             group.create_task(app.settle.run(), name="settle"),
             group.create_task(app.gauges.run(), name="gauges"),
+            group.create_task(app.steering.run(), name="budget steering"),
             group.create_task(app.engine_watch.run(), name="engine watch"),
             group.create_task(app.stuck_watch.run(), name="stuck watch"),
         ]
         app.started = True
         if ready is not None:
             ready()
-        _log.info("ready", engine=app.judge.engine, model=app.judge.model)
+        port = app.http.port if app.http is not None else None
+        _log.info("ready", engine=app.judge.engine, model=app.judge.model, http_port=port)
         await stop.wait()
         await _drain(app, stop)
         for task in timers:
