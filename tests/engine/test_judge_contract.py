@@ -8,7 +8,7 @@ from tests import samples
 from afterguard.contracts.words import Effort
 from afterguard.engine.answer import ANSWER_TOKENS
 from afterguard.engine.null_engine import NullJudge
-from afterguard.flow.ports import Judge, Judgement, JudgementStatus, JudgeRequest
+from afterguard.flow.ports import Judge, Judgement, JudgementStatus, JudgeRequest, Loaded
 
 _TEXTS = {
     "plain": "good morning, how are you",
@@ -108,3 +108,24 @@ async def test_a_started_engine_is_well(judge: Judge) -> None:
 async def test_it_says_who_judges(judge: Judge) -> None:
     assert judge.engine in {"vllm", "openai", "null"}
     assert judge.model
+
+
+async def test_an_engine_that_tells_how_busy_it_is_tells_it_of_its_last_step(judge: Judge) -> None:
+    if not isinstance(judge, Loaded):
+        assert judge.engine in {"openai", "null"}
+        return
+    judging = [
+        asyncio.ensure_future(
+            judge.judge(_request(f"{n}", request_id=f"busy-{n}", effort=Effort.HIGH))
+        )
+        for n in range(4)
+    ]
+    most = 0
+    while not all(it.done() for it in judging):
+        load = judge.load()
+        if load is not None:
+            most = max(most, load.running)
+            assert 0.0 <= load.kv_usage <= 1.0
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*judging)
+    assert most >= 1

@@ -35,7 +35,7 @@ from afterguard.engine.settings import EngineSettings
 from afterguard.engine.vllm_logs import configure_vllm_logs
 from afterguard.engine.vllm_metrics import VllmMetrics
 from afterguard.flow.deadlines import Deadlines
-from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
+from afterguard.flow.ports import EngineLoad, Judgement, JudgementStatus, JudgeRequest
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +89,7 @@ class VllmJudge:
         self._plans = PerPolicy()
         self._in_flight: set[str] = set()
         self._steps = 0
+        self._busy: EngineLoad | None = None
         self._limits = Deadlines(monotonic)
         self._given_up = threading.Event()
         self._others: frozenset[int | None] = frozenset()
@@ -251,8 +252,13 @@ class VllmJudge:
             raise EngineFault("vLLM ended the request without an output")
         return last
 
-    def _stepped(self) -> None:
+    def _stepped(self, load: EngineLoad | None) -> None:
         self._steps += 1
+        self._busy = load or self._busy
+
+    def load(self) -> EngineLoad | None:
+        """How busy vLLM was at its last step; None when it is not running."""
+        return self._busy if self._running is not None else None
 
     @property
     def steps(self) -> int:

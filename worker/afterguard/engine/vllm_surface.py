@@ -31,20 +31,30 @@ from afterguard.contracts.errors import (
 )
 from afterguard.engine.settings import EngineSettings
 from afterguard.engine.vllm_arguments import engine_arguments
+from afterguard.flow.ports import EngineLoad
 
 # Before 0.32 refusals were ValueErrors and had no root of their own.
 _REFUSALS: Final = (ValueError, getattr(exceptions, "VLLMClientError", ValueError))
 _BUSY: Final = frozenset({429, 503})
 
 
-class _StepCount:
+class _Steps:
     """What vLLM calls a stat logger: told about each step of its engine."""
 
-    def __init__(self, on_step: Callable[[], None]) -> None:
+    def __init__(self, on_step: Callable[[EngineLoad | None], None]) -> None:
         self._on_step = on_step
 
-    def record(self, *_: object, **__: object) -> None:
-        self._on_step()
+    def record(self, scheduler_stats: Any = None, *_: object, **__: object) -> None:  # noqa: ANN401
+        if scheduler_stats is None:
+            self._on_step(None)
+            return
+        self._on_step(
+            EngineLoad(
+                scheduler_stats.num_running_reqs,
+                scheduler_stats.num_waiting_reqs,
+                scheduler_stats.kv_cache_usage,
+            )
+        )
 
     def log_engine_initialized(self) -> None:
         """Nothing to tell."""
@@ -56,12 +66,12 @@ class _StepCount:
         """Nothing to tell: nobody here sends it to sleep."""
 
 
-def start_engine(settings: EngineSettings, on_step: Callable[[], None]) -> Any:  # noqa: ANN401
+def start_engine(settings: EngineSettings, on_step: Callable[[EngineLoad | None], None]) -> Any:  # noqa: ANN401
     """A running engine. Takes seconds to minutes, and blocks.
 
     Args:
         settings: The `engine` section.
-        on_step: Called on the event loop after each step of the engine.
+        on_step: Called on the event loop after each step of the engine, with how busy it is.
 
     Raises:
         SettingsError: An argument in `engine.args` is unknown, wrong or contradicts a setting.
@@ -75,7 +85,7 @@ def start_engine(settings: EngineSettings, on_step: Callable[[], None]) -> Any: 
         raise SettingsError([f"engine.args: {_first_line(error)}"]) from None
     try:
         return AsyncLLM.from_engine_args(
-            engine_args, stat_loggers=[lambda *_, **__: _StepCount(on_step)]
+            engine_args, stat_loggers=[lambda *_, **__: _Steps(on_step)]
         )
     except Exception as error:
         raise EngineUnavailable(
