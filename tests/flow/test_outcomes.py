@@ -24,7 +24,13 @@ from tests.samples import (
 )
 
 from afterguard.contracts.codec import decode_event
-from afterguard.contracts.errors import EngineBusy, EngineFault, RejectedInput, RequestRefused
+from afterguard.contracts.errors import (
+    EngineBusy,
+    EngineFault,
+    EngineLost,
+    RejectedInput,
+    RequestRefused,
+)
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Degraded, Outcome, Reason
@@ -137,6 +143,7 @@ OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
     Reason.RETRIES_EXHAUSTED: (Outcome.FAILED, lambda: verdicts(EngineFault("odd"))),
     Reason.REQUEST_REFUSED: (Outcome.FAILED, lambda: verdicts(RequestRefused("no"))),
     Reason.INTERNAL_FAULT: (Outcome.FAILED, lambda: verdicts(ValueError("odd"))),
+    Reason.QUARANTINED: (Outcome.FAILED, lambda: verdicts(EngineLost("gone"))),
 }
 WITHOUT_A_REASON: dict[Outcome, Case] = {
     Outcome.VIOLATION: lambda: verdicts(GUILTY),

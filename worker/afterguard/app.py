@@ -11,6 +11,7 @@ from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
 from afterguard.delivery.budget import TokenBudget
 from afterguard.delivery.retry import RetrySchedule
+from afterguard.delivery.token_limit import TokenLimit
 from afterguard.engine.tokens import estimate_tokens
 from afterguard.engine_room import engine_room
 from afterguard.flow.admit import Admit
@@ -33,6 +34,7 @@ from afterguard.state.batches import Batches
 from afterguard.state.seen_events import RedisSeenEvents
 from afterguard.state.verdict_cache import RedisVerdictCache
 from afterguard.stream.assignments import Assignments
+from afterguard.stream.budget_steering import BudgetSteering
 from afterguard.stream.flood_gate import FloodGate
 from afterguard.stream.gauges import Gauges
 from afterguard.stream.guarantee import Publishing, Settling
@@ -64,6 +66,7 @@ class App:
     settle: Settling
     rebalance: Rebalance
     gauges: Gauges
+    steering: BudgetSteering
     engine_watch: EngineWatch
     why: Why
     stuck_watch: StuckWatch
@@ -202,6 +205,14 @@ def build(
         settle,
         rebalance,
         Gauges(metrics, consumer, assignments, budget, intake),
+        BudgetSteering(
+            budget,
+            TokenLimit(
+                intake_settings.min_tokens_in_flight or intake_settings.max_tokens_in_flight,
+                intake_settings.max_tokens_in_flight,
+            ),
+            judge,
+        ),
         engine_watch,
         why,
         StuckWatch(why, metrics),

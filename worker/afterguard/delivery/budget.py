@@ -30,10 +30,12 @@ class TokenBudget:
 
     def __init__(self, tokens: int, events: int, resume_share: float) -> None:
         self._token_limit, self._event_limit = tokens, events
+        self._resume_share = resume_share
         self._token_mark, self._event_mark = tokens * resume_share, events * resume_share
         self._tokens = 0
         self._events = 0
         self._exhausted = False
+        self._released = 0
 
     def take(self, tokens: int) -> None:
         """Count one event in. Never refuses: what was fetched must be held somewhere."""
@@ -52,8 +54,22 @@ class TokenBudget:
             raise ValueError(f"released {tokens} tokens with {self._tokens} in flight")
         self._tokens -= tokens
         self._events -= 1
+        self._released += tokens
         if self._exhausted:
             self._exhausted = self._tokens > self._token_mark or self._events > self._event_mark
+
+    def limit(self, tokens: int) -> None:
+        """Set another limit of tokens. What is in flight above it stays; nothing more comes."""
+        self._token_limit, self._token_mark = tokens, tokens * self._resume_share
+        if self._tokens >= self._token_limit:
+            self._exhausted = True
+        elif self._exhausted:
+            self._exhausted = self._tokens > self._token_mark or self._events > self._event_mark
+
+    @property
+    def released(self) -> int:
+        """Tokens that were ever counted out."""
+        return self._released
 
     @property
     def exhausted(self) -> bool:
