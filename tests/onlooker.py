@@ -20,8 +20,7 @@ async def read_topic(bootstrap_servers: str, topic: str) -> list[InputRecord]:
     )
     await onlooker.start()
     try:
-        numbers = sorted(onlooker.partitions_for_topic(topic) or ())
-        partitions = [TopicPartition(topic, number) for number in numbers]
+        partitions = await partitions_of(onlooker, topic)
         if not partitions:
             return []
         onlooker.assign(partitions)
@@ -51,8 +50,7 @@ async def committed(bootstrap_servers: str, group: str, topic: str) -> dict[int,
     )
     await onlooker.start()
     try:
-        numbers = sorted(onlooker.partitions_for_topic(topic) or ())
-        partitions = [TopicPartition(topic, number) for number in numbers]
+        partitions = await partitions_of(onlooker, topic)
         if not partitions:
             return {}
         onlooker.assign(partitions)
@@ -60,3 +58,12 @@ async def committed(bootstrap_servers: str, group: str, topic: str) -> dict[int,
         return {number: offset for number, offset in offsets.items() if offset is not None}
     finally:
         await onlooker.stop()
+
+
+async def partitions_of(onlooker: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    """The partitions of a topic; none when there is no such topic."""
+    if not onlooker.partitions_for_topic(topic):
+        # Some brokers tell a client that asked for no topic about none.
+        await onlooker._client.set_topics([topic])
+    numbers = sorted(onlooker.partitions_for_topic(topic) or ())
+    return [TopicPartition(topic, number) for number in numbers]

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 import orjson
 import yaml
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from tests.balance import assert_running_in_balance, assert_told_in_balance
 from tests.conftest import OWN_BROKER, Broker
 from tests.kafka_worker import Found, event, look, produce
-from tests.onlooker import committed
+from tests.onlooker import committed, partitions_of
 
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.stream.settings import TopicSettings
@@ -190,10 +190,7 @@ async def written(broker: Broker, topic: str) -> int:
     onlooker = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap_servers)
     await onlooker.start()
     try:
-        numbers = onlooker.partitions_for_topic(topic) or set()
-        return sum(
-            (await onlooker.end_offsets([TopicPartition(topic, n) for n in numbers])).values()
-        )
+        return sum((await onlooker.end_offsets(await partitions_of(onlooker, topic))).values())
     finally:
         await onlooker.stop()
 
