@@ -261,3 +261,15 @@ async def test_a_letter_that_is_not_whole_is_never_put_back() -> None:
         log.append(record)
     assert (await command(log)).replayed == 0
     assert log.records(EVENTS) == []
+
+
+async def test_one_with_neither_key_nor_value_is_told_and_keeps_no_other_back() -> None:
+    """The producer cannot write it."""
+    log = MemoryLog({EVENTS: 1, LETTERS: 1})
+    for offset, (key, value) in enumerate([(None, None), (b"k", None), (None, b"x")]):
+        place = Coordinates(EVENTS, 0, offset)
+        for record in letter_records(value, place=place, key=key):
+            log.append(record)
+    told = await command(log)
+    assert (told.replayed, [it.place.offset for it in told.refused]) == (2, [0])
+    assert [(it.key, it.value) for it in log.records(EVENTS)] == [(b"k", None), (None, b"x")]

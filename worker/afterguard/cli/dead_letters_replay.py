@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import typer
@@ -162,6 +162,7 @@ async def _put_back(
 ) -> PutBack:
     topic = settings.topics.dead_letters
     stop = asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(_unless_left)
     with on_signals(stop.set), progress(f"putting back {len(letters)} letters") as told:
         return await LetterReplay(
             KafkaLetterLog(settings.kafka, topic),
@@ -173,6 +174,13 @@ async def _put_back(
             stop=stop.is_set,
             show=lambda done: told(done.replayed, len(letters)),
         ).run(letters)
+
+
+def _unless_left(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # A producer that is fenced leaves futures behind that nobody can read; the call that met the
+    # fence tells of it.
+    if context.get("future") is None:
+        loop.default_exception_handler(context)
 
 
 def _tell(done: PutBack, chosen: int) -> None:
