@@ -38,6 +38,9 @@ from afterguard.stream.outputs import Outputs
 from afterguard.stream.settings import TopicSettings
 
 _LARGEST = 1_000_000
+# What costs much more than the parser itself is looked at for a share of the inputs.
+_SELDOM = 5
+_SHORT = 2_000
 _POLICY = policy()
 
 
@@ -89,7 +92,8 @@ def read_document(data: bytes) -> str:
     """From the bytes of a document to a policy."""
     path = Path(gettempdir()) / "afterguard-fuzz-policy.md"
     path.write_bytes(data)
-    lint(data.decode("utf-8", "replace"), path, None)
+    if len(data) % _SELDOM == 0:
+        lint(data.decode("utf-8", "replace"), path, None)
     try:
         read = read_policy(path)
     except PolicyError as error:
@@ -111,10 +115,11 @@ def read_answer(text: str) -> str:
         assert again is not None
         assert again.answer == found.answer
         assert all(isinstance(it, str) for it in found.answer.rule_ids)
-    ids = harmony()._with_control(text.encode("utf-8", "replace").decode())
-    told = judgement(harmony(), Completion(ids, len(ids) % 7 == 0, None, 1, 0))
-    reading = read(told, _POLICY)
-    assert (reading.outcome is not Outcome.NO_VIOLATION) or told.complete
+    if len(text) % _SELDOM == 0 and len(text) < _SHORT:
+        ids = harmony()._with_control(text.encode("utf-8", "replace").decode())
+        told = judgement(harmony(), Completion(ids, len(ids) % 7 == 0, None, 1, 0))
+        reading = read(told, _POLICY)
+        assert (reading.outcome is not Outcome.NO_VIOLATION) or told.complete
     return "no answer" if found is None else f"violation {found.answer.violation}"
 
 
