@@ -9,7 +9,7 @@ happens in tasks that the callback leaves behind.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Final
 
@@ -37,13 +37,20 @@ class Arming:
         make: Makes the producer of a partition.
         endings: Takes producers that are done with.
         limit_s: How long one attempt may take, seconds.
+        sleep: As `asyncio.sleep`.
     """
 
     def __init__(
-        self, consumer: Consumer, make: MakeProducer, endings: Endings, *, limit_s: float
+        self,
+        consumer: Consumer,
+        make: MakeProducer,
+        endings: Endings,
+        *,
+        limit_s: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._consumer, self._make, self._endings = consumer, make, endings
-        self._limit_s = limit_s
+        self._limit_s, self._sleep = limit_s, sleep
         self._schedule = RetrySchedule(attempts=_ATTEMPTS, base_s=0.2, cap_s=5.0)
         self._generation = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,7 +102,7 @@ class Arming:
         self, partition: Partition, wait_s: float, armed: Armed, unarmed: Unarmed
     ) -> None:
         generation = self._generation
-        await asyncio.sleep(wait_s)
+        await self._sleep(wait_s)
         for attempt in count(1):
             producer = self._make(partition)
             try:
@@ -122,7 +129,7 @@ class Arming:
                 raise
             # One start of an id at a time: of two that overlap, the older may win.
             await self._endings.ended()
-            await asyncio.sleep(self._schedule.wait_s(attempt, left_s=None) or 0.0)
+            await self._sleep(self._schedule.wait_s(attempt, left_s=None) or 0.0)
 
     async def _position(self, partition: Partition, producer: TransactionalProducer) -> int:
         try:

@@ -7,7 +7,7 @@ the partition: it stays paused until the group assigns it anew, and a group that
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -70,6 +70,7 @@ class Transactions:
         pace: How often, and how patient.
         cast_off: Told when events of a partition lost their owner, which will be read again.
         clock: Monotonic seconds.
+        sleep: As `asyncio.sleep`.
     """
 
     def __init__(
@@ -82,11 +83,13 @@ class Transactions:
         pace: Pace,
         cast_off: Callable[[], int],
         clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._consumer, self._assignments, self._decided = consumer, assignments, decided
-        self._pace, self._cast_off, self._clock = pace, cast_off, clock
+        self._pace, self._cast_off = pace, cast_off
+        self._clock, self._sleep = clock, sleep
         self._endings = Endings()
-        self._arming = Arming(consumer, make, self._endings, limit_s=pace.limit_s)
+        self._arming = Arming(consumer, make, self._endings, limit_s=pace.limit_s, sleep=sleep)
         self._armed: dict[Partition, _Armed] = {}
         self._fenced: dict[Partition, float] = {}
         self._failures: dict[Partition, int] = {}
@@ -131,7 +134,7 @@ class Transactions:
             self._stopped = True
         while self._assignments.in_flight(partitions) and self._clock() < wait_until:
             self._look(self._chosen(partitions))
-            await asyncio.sleep(_LOOK_S)
+            await self._sleep(_LOOK_S)
         while turns := self._turns(partitions):
             left = end_by - self._clock()
             if left <= 0:

@@ -1,0 +1,400 @@
+"""Exactly once, whatever happens: completions, faults, fences, rebalances and crashes at random.
+
+Real transactions, arming, ledgers and rebalances on the log in memory. Every call of a producer
+stops before and after it does its work, so that anything can happen in between.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.samples import NOON
+
+from afterguard.contracts.dead_letters import DeadLetter
+from afterguard.contracts.errors import (
+    PublishFailed,
+    RejectedInput,
+    RejectReason,
+    StreamError,
+    StreamUnavailable,
+)
+from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.delivery.budget import TokenBudget
+from afterguard.delivery.ledger import Entry
+from afterguard.stream.assignments import Assignments
+from afterguard.stream.memory import MemoryConsumer, MemoryLog
+from afterguard.stream.memory_transactions import MemoryTransactionalProducer
+from afterguard.stream.outputs import Outputs
+from afterguard.stream.ports import Partition
+from afterguard.stream.rebalance import Rebalance
+from afterguard.stream.settings import TopicSettings
+from afterguard.stream.transactional_publish import TransactionalPublish
+from afterguard.stream.transactions import Pace, Transactions
+from afterguard.telemetry.metrics import Metrics
+
+TOPICS, GROUP = TopicSettings(), "g"
+ONE, OTHER = Partition(TOPICS.events, 0), Partition(TOPICS.events, 1)
+CALLS = ["start", "begin", "send", "send_offset", "commit", "abort"]
+NO_EVENT = RejectedInput(RejectReason.NOT_JSON, "no event")
+METRICS = Metrics()
+
+Answer = TypeVar("Answer")
+
+
+class Weather:
+    """What befalls the producers of one worker."""
+
+    def __init__(self) -> None:
+        self.breaks: dict[str, str] = {}
+        self.thawed = asyncio.Event()
+        self.thawed.set()
+
+    async def befall(self, call: str, when: str) -> None:
+        await asyncio.sleep(0)
+        await self.thawed.wait()
+        if self.breaks.get(call) == when:
+            del self.breaks[call]
+            raise StreamUnavailable(f"{call} broke {when} it was done")
+
+
+class Weathered:
+    """A producer in memory that the weather befalls."""
+
+    def __init__(self, inner: MemoryTransactionalProducer, weather: Weather) -> None:
+        self._inner, self._weather = inner, weather
+
+    async def _through(self, call: str, work: Awaitable[Answer]) -> Answer:
+        try:
+            await self._weather.befall(call, "before")
+        except BaseException:
+            getattr(work, "close", lambda: None)()
+            raise
+        done = await work
+        await self._weather.befall(call, "after")
+        return done
+
+    async def start(self) -> None:
+        await self._through("start", self._inner.start())
+
+    async def begin(self) -> None:
+        await self._through("begin", self._inner.begin())
+
+    async def send(self, record: OutputRecord) -> asyncio.Future[object]:
+        if self._weather.breaks.get("send") == "refused":
+            del self._weather.breaks["send"]
+            refused: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+            refused.set_exception(PublishFailed("too large"))
+            return refused
+        return await self._through("send", self._inner.send(record))
+
+    async def send_offset(self, partition: Partition, offset: int) -> None:
+        await self._through("send_offset", self._inner.send_offset(partition, offset))
+
+    async def commit(self) -> None:
+        await self._through("commit", self._inner.commit())
+
+    async def abort(self) -> None:
+        await self._through("abort", self._inner.abort())
+
+    async def stop(self) -> None:
+        await asyncio.sleep(0)
+        await self._inner.stop()
+
+
+class Worker:
+    """The stream of one worker; its flow is in the hands of the test."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self.log, self.weather = log, Weather()
+        self.budget = TokenBudget(10_000, 1_000, 0.5)
+        self.assignments = Assignments(self.budget.release)
+        self.consumer = MemoryConsumer(log, TOPICS.events, GROUP)
+        outputs = Outputs(TOPICS, source="/t", max_record_bytes=900_000, now=lambda: NOON)
+        self.decided = TransactionalPublish(outputs, METRICS, wake_at=3)
+        self.transactions = Transactions(
+            self.consumer,
+            lambda it: Weathered(MemoryTransactionalProducer(log, GROUP, it), self.weather),
+            self.assignments,
+            self.decided,
+            pace=Pace(interval_s=0.0, max_events=3, limit_s=60.0, heartbeat_s=0.0),
+            cast_off=lambda: 0,
+            clock=lambda: 0.0,
+            sleep=lambda _: asyncio.sleep(0),
+        )
+        self.rebalance = Rebalance(
+            self,  # type: ignore[arg-type]
+            self.transactions,
+            self,
+            grace_s=0.0,
+            clock=lambda: 0.0,
+        )
+        self.waiting: list[tuple[InputRecord, Entry]] = []
+        self.held = self.member = self.frozen = False
+        self.running: asyncio.Task[None] | None = None
+
+    # The rooms around it, as small as they can be.
+    def hold(self) -> None:
+        self.held = True
+
+    def release(self) -> None:
+        self.held = False
+
+    def cast_off(self) -> int:
+        return 0
+
+    def land(self, partitions: object) -> int:
+        return 0
+
+    async def join(self) -> None:
+        self.running = asyncio.create_task(self.transactions.run())
+        await self.consumer.start(self.rebalance)
+        self.member = True
+
+    async def take(self, most: int) -> None:
+        if self.held:
+            return
+        for record in await self.consumer.take(most, 0.0):
+            where = Partition(*record.coordinates[:2])
+            if assignment := self.assignments.get(where):
+                self.budget.take(1)
+                entry = assignment.ledger.admit(record.coordinates.offset, 1, 0.0)
+                self.waiting.append((record, entry))
+
+    def complete(self, pick: int) -> None:
+        if self.waiting:
+            record, entry = self.waiting.pop(pick % len(self.waiting))
+            self.decided.reject(record, entry, NO_EVENT)
+
+
+class ExactlyOnce(RuleBasedStateMachine):
+    """Two partitions, and workers that come, go, freeze and die."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(lambda _, context: self.stray.append(context))
+        self.stray: list[dict[str, Any]] = []
+        self.workers: list[Worker] = []
+        self.dead: list[Worker] = []
+        self.sent = {ONE: 0, OTHER: 0}
+        self.log = self.do(self._make_log())
+
+    async def _make_log(self) -> MemoryLog:
+        return MemoryLog({TOPICS.events: 2, TOPICS.dead_letters: 1})
+
+    def do(self, work: Awaitable[Answer]) -> Answer:
+        async def bounded() -> Answer:
+            async with asyncio.timeout(20):
+                return await work
+
+        return self.loop.run_until_complete(bounded())
+
+    def spin(self, turns: int) -> None:
+        async def turn() -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        self.do(turn())
+
+    def any_worker(self, pick: int) -> Worker:
+        return self.workers[pick % len(self.workers)]
+
+    @initialize()
+    def first(self) -> None:
+        self.join()
+        self.spin(30)
+
+    @rule(partition=st.sampled_from([ONE, OTHER]), count=st.integers(1, 4))
+    def produce(self, partition: Partition, count: int) -> None:
+        for _ in range(count):
+            self.log.append(OutputRecord(partition.topic, None, b"x", (), partition.number))
+            self.sent[partition] += 1
+
+    @rule(pick=st.integers(0, 3), most=st.integers(1, 8))
+    def take(self, pick: int, most: int) -> None:
+        worker = self.any_worker(pick)
+        if not worker.frozen:
+            self.do(worker.take(most))
+
+    @rule(pick=st.integers(0, 3), which=st.lists(st.integers(0, 9), max_size=8))
+    def complete(self, pick: int, which: Sequence[int]) -> None:
+        for one in which:
+            self.any_worker(pick).complete(one)
+
+    @rule(turns=st.integers(1, 25))
+    def time_passes(self, turns: int) -> None:
+        self.spin(turns)
+
+    @rule(
+        pick=st.integers(0, 3),
+        call=st.sampled_from(CALLS),
+        when=st.sampled_from(["before", "after"]),
+    )
+    def a_call_will_break(self, pick: int, call: str, when: str) -> None:
+        self.any_worker(pick).weather.breaks[call] = when
+
+    @rule(pick=st.integers(0, 3))
+    def a_record_will_be_refused(self, pick: int) -> None:
+        self.any_worker(pick).weather.breaks["send"] = "refused"
+
+    @rule(partition=st.sampled_from([ONE, OTHER]))
+    def somebody_fences(self, partition: Partition) -> None:
+        self.do(MemoryTransactionalProducer(self.log, GROUP, partition).start())
+
+    @precondition(lambda self: len(self.workers) < 3)
+    @rule()
+    def join(self) -> None:
+        worker = Worker(self.log)
+        self.workers.append(worker)
+        self.do(worker.join())
+
+    @rule()
+    def rebalance(self) -> None:
+        self.do(self.log.group(GROUP, TOPICS.events).deal())
+
+    @precondition(lambda self: len(self.workers) > 1)
+    @rule(pick=st.integers(0, 3))
+    def leave(self, pick: int) -> None:
+        worker = self.any_worker(pick)
+        if not worker.frozen:
+            self.workers.remove(worker)
+            self.dead.append(worker)
+            self.do(self._leave(worker))
+
+    async def _leave(self, worker: Worker) -> None:
+        await worker.transactions.finish(None, wait_until=0.0, end_by=0.0)
+        worker.transactions.close([it.partition for it in worker.assignments])
+        await worker.consumer.stop()
+        await worker.transactions.stop()
+        await self._end(worker)
+
+    @rule(pick=st.integers(0, 3))
+    def kill(self, pick: int) -> None:
+        worker = self.any_worker(pick)
+        self.workers.remove(worker)
+        self.dead.append(worker)
+        self.do(self._kill(worker))
+        if not self.workers:
+            self.join()
+
+    async def _kill(self, worker: Worker) -> None:
+        # Nothing of it runs any more; the group hears nothing and finds out.
+        worker.weather.thawed.clear()
+        await self._end(worker)
+        if worker.member:
+            await self._thrown_out(worker)
+
+    async def _end(self, worker: Worker) -> None:
+        if worker.running is not None:
+            worker.running.cancel()
+            await asyncio.gather(worker.running, return_exceptions=True)
+
+    async def _thrown_out(self, worker: Worker) -> None:
+        worker.member = False
+        group = self.log.group(GROUP, TOPICS.events)
+        if worker.consumer in group._members:
+            await group.leave(worker.consumer)
+
+    @precondition(lambda self: len(self.workers) > 1)
+    @rule(pick=st.integers(0, 3))
+    def freeze(self, pick: int) -> None:
+        worker = self.any_worker(pick)
+        if not worker.frozen and sum(not it.frozen for it in self.workers) > 1:
+            worker.frozen = True
+            worker.weather.thawed.clear()
+            self.do(self._thrown_out(worker))
+
+    @rule(pick=st.integers(0, 3), before_it_hears=st.integers(0, 30))
+    def thaw(self, pick: int, before_it_hears: int) -> None:
+        worker = self.any_worker(pick)
+        if worker.frozen:
+            worker.weather.thawed.set()
+            # A zombie goes on until it hears from its group.
+            self.do(worker.take(5))
+            for _ in range(3):
+                worker.complete(0)
+            self.spin(before_it_hears)
+            worker.frozen = False
+            self.do(self._rejoin(worker))
+
+    async def _rejoin(self, worker: Worker) -> None:
+        await worker.consumer.give_up()
+        await self.log.group(GROUP, TOPICS.events).join(worker.consumer)
+        worker.member = True
+
+    @rule()
+    def those_that_ended_are_replaced(self) -> None:
+        for worker in list(self.workers):
+            if worker.running is not None and worker.running.done():
+                error = worker.running.exception()
+                assert isinstance(error, StreamError), error
+                self.workers.remove(worker)
+                self.dead.append(worker)
+                self.do(self._leave_after_failure(worker))
+        if not self.workers:
+            self.join()
+
+    async def _leave_after_failure(self, worker: Worker) -> None:
+        worker.weather.thawed.set()
+        worker.transactions.close([it.partition for it in worker.assignments])
+        await self._thrown_out(worker)
+        await worker.transactions.stop()
+
+    @invariant()
+    def what_is_committed_was_written_once_and_in_order(self) -> None:
+        told: dict[Partition, list[int]] = {ONE: [], OTHER: []}
+        for record in self.log.records(TOPICS.dead_letters):
+            letter = DeadLetter.model_validate_json(record.value or b"")
+            told[Partition(letter.topic, letter.partition)].append(letter.offset)
+        for partition, offsets in told.items():
+            committed = self.log.committed.get((GROUP, partition), 0)
+            assert offsets == list(range(committed)), f"{partition}: {offsets}, {committed}"
+
+    @invariant()
+    def fates_balance(self) -> None:
+        for worker in self.workers:
+            assert worker.assignments.fates.balanced
+            assert worker.budget.statistics().events == worker.assignments.in_flight()
+
+    def teardown(self) -> None:
+        try:
+            self._everything_comes_to_its_end()
+            assert not self.stray, self.stray
+        finally:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.spin(5)
+            self.loop.close()
+
+    def _everything_comes_to_its_end(self) -> None:
+        """In good weather all of it is written, by whoever is left."""
+        for worker in self.workers:
+            worker.weather.breaks.clear()
+            worker.weather.thawed.set()
+        self.those_that_ended_are_replaced()
+        for worker in list(self.workers):
+            if not worker.member or worker.frozen:
+                worker.frozen = False
+                self.do(self._rejoin(worker))
+        self.rebalance()
+        for _ in range(400):
+            if all(self.log.committed.get((GROUP, it), 0) == n for it, n in self.sent.items()):
+                break
+            self.spin(10)
+            for worker in self.workers:
+                self.do(worker.take(8))
+                while worker.waiting:
+                    worker.complete(0)
+        self.what_is_committed_was_written_once_and_in_order()
+        assert {it: self.log.committed.get((GROUP, it), 0) for it in self.sent} == self.sent
+        for worker in self.workers:
+            self.do(self._leave(worker))
+            assert worker.assignments.fates.in_flight == 0
+            assert worker.budget.statistics().tokens == 0
+
+
+TestExactlyOnce = ExactlyOnce.TestCase
+TestExactlyOnce.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
