@@ -32,16 +32,18 @@ class _Member:
     protocols: list[tuple[str, bytes]]
     reader: asyncio.StreamReader
     known: bool = False
+    syncing: bool = False
     seen: float = field(default_factory=monotonic)
     joined: asyncio.Future[None] | None = None
 
     @property
     def gone(self) -> bool:
-        # One that waits in a join says nothing meanwhile. Who never learned its id before its
-        # connection broke comes back as another, and nobody waits for it (KIP-394).
+        # One that waits in a join, or for its assignment, says nothing meanwhile. Who never learned
+        # its id before its connection broke comes back as another: nobody waits for it (KIP-394).
         cut = self.reader.at_eof() or self.reader.exception() is not None
         patience_s = 0 if cut and not self.known else self.session_s
-        return (self.joined is None or cut) and monotonic() - self.seen > patience_s
+        waits = self.joined is not None or self.syncing
+        return (cut or not waits) and monotonic() - self.seen > patience_s
 
 
 class _Group:
@@ -222,6 +224,7 @@ class GroupCoordinator:
         member.reader = reader
         member.session_s, member.rebalance_s = asked.session_timeout / 1000, rebalance_ms / 1000
         member.protocols = list(asked.group_protocols)
+        _answer(member)
         member.joined = asyncio.get_running_loop().create_future()
         found.members[member.id] = member
         joined = member.joined
@@ -248,11 +251,15 @@ class GroupCoordinator:
             synced.set()
         assignment = b""
         if not fault:
-            await synced.wait()
+            member = found.members[asked.member_id]
+            member.syncing = True
+            try:
+                await synced.wait()
+            finally:
+                member.syncing, member.seen = False, monotonic()
             if found.generation != asked.generation_id or found.assignments is None:
                 fault = _REBALANCING
             else:
-                found.members[asked.member_id].seen = monotonic()
                 assignment = found.assignments.get(asked.member_id, b"")
         return _encoded(group, "SyncGroupResponse", version, fault, assignment)
 
