@@ -100,6 +100,8 @@ class Injector:
         return bool(wanted) and not any(wanted.values())
 
     def _choose(self) -> tuple[Fault, list[Member]] | None:
+        if 2 * len(self._scene.fleet.serving()) < self._scene.plan.workers:
+            return None  # to strike who is down already shows little
         under_way = {type(it) for it in self._strikes.values()}
         left = [it for it in self._faults if type(it) not in under_way]
         while left:
