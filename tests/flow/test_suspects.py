@@ -28,7 +28,7 @@ def places() -> Places:
     return Places(crowd=16, quarantine_after=3)
 
 
-async def entering(places: Places, *deaths: int) -> "list[asyncio.Task[None]]":
+async def entering(places: Places, *deaths: int) -> "list[asyncio.Task[int]]":
     tasks = [asyncio.ensure_future(places.enter(it)) for it in deaths]
     await asyncio.sleep(0)
     await asyncio.sleep(0)

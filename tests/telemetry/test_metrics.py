@@ -12,7 +12,7 @@ from afterguard.telemetry.metric_list import METRICS, Metric
 from afterguard.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
-BOUNDED = {"policy", "outcome", "action", "reason", "result", "lane", "topic", "partition",
+BOUNDED = {"cause", "policy", "outcome", "action", "reason", "result", "lane", "topic", "partition",
            "version", "engine", "model"}  # fmt: skip
 
 
@@ -81,7 +81,8 @@ def test_every_metric_is_fed_by_somebody(name: str) -> None:
         ("interventions_total", "action", {it.value for it in Action}),
         ("queue_seconds_count", "lane", {it.value for it in Lane}),
         ("cache_requests_total", "result", {"hit", "miss", "away"}),
-        ("judge_faults_total", "result", {"busy", "fault", "refused", "unforeseen"}),
+        ("engine_restarts_total", "cause", {"died", "hung", "refused"}),
+        ("judge_faults_total", "result", {"busy", "fault", "lost", "refused", "unforeseen"}),
     ],
 )
 def test_a_closed_set_of_labels_is_shown_from_the_start(

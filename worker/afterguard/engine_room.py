@@ -57,6 +57,7 @@ def engine_room(
             RestartBudget(engine.restarts, engine.restart_window_s),
             metrics,
             proof_timeout_s=engine.progress_timeout_s,
+            told=lambda running: trials.engine_runs(running),  # noqa: PLW0108 (made below)
         )
         limit_s = engine.progress_timeout_s
     else:

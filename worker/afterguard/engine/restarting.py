@@ -59,6 +59,7 @@ class RestartingJudge:
         budget: How often it may be started again.
         metrics: Where restarts are counted.
         proof_timeout_s: For the answer that a new engine owes, seconds.
+        told: Told whether the engine runs, each time that this changes after the start.
         clock: Monotonic seconds.
     """
 
@@ -69,11 +70,13 @@ class RestartingJudge:
         metrics: Metrics,
         *,
         proof_timeout_s: float,
+        told: Callable[[bool], None] | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.engine, self.model = judge.engine, judge.model
         self._judge, self._budget, self._metrics = judge, budget, metrics
         self._proof_timeout_s, self._clock = proof_timeout_s, clock
+        self._told = told or (lambda _: None)
         self._up = asyncio.Event()
         self._started = False
         self._life = 0
@@ -89,7 +92,7 @@ class RestartingJudge:
     async def start(self) -> None:
         """See `Judge.start`."""
         await self._judge.start()
-        self._started = True
+        self._started, self._failure = True, ""
         self._up.set()
 
     async def judge(self, request: JudgeRequest) -> Judgement:
@@ -131,12 +134,13 @@ class RestartingJudge:
     async def stop(self) -> None:
         """See `Judge.stop`."""
         self._started = False
+        # Before the restart ends: whoever waits for it must not go on to a stopped engine.
+        self._failure = self._failure or "the engine was stopped"
         reviving, self._reviving = self._reviving, None
         if reviving is not None:
             reviving.cancel()
             await asyncio.wait({reviving})
         await self._judge.stop()
-        self._failure = self._failure or "the engine was stopped"
         self._up.set()
 
     @property
@@ -178,6 +182,7 @@ class RestartingJudge:
     def _begin(self, cause: AfterguardError, kind: str) -> None:
         if self._reviving is None and not self._failure:
             self._up.clear()
+            self._told(False)  # noqa: FBT003 (the engine does not run)
             self._reviving = asyncio.create_task(self._revive(cause, kind), name="engine-restart")
 
     async def _revive(self, cause: AfterguardError, kind: str) -> None:
@@ -206,6 +211,8 @@ class RestartingJudge:
         finally:
             self._reviving = None
             self._up.set()
+            # Even when it is dead for good: those that wait must hear of it.
+            self._told(True)  # noqa: FBT003
 
     async def _hand_back(self) -> None:
         """End what is in flight, and let it say who is condemned and what that explains."""

@@ -120,7 +120,7 @@ class Judging:
             policy.effort,
             engine_priority(admission.place),
             _trace(admission) if record.headers else None,
-            admission.origin,
+            record.coordinates,
         )
         began = self._clock()
         queued = began - admission.received

@@ -24,7 +24,7 @@ class JudgeRequest(NamedTuple):
         effort: How long the model may reason.
         priority: Lower is served sooner; ties by arrival.
         trace_headers: W3C trace context to hand to the engine; None without one.
-        origin: Where the record that is judged first stood; None where there is none.
+        origin: The record that is judged; None where there is none.
     """
 
     request_id: str

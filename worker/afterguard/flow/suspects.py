@@ -36,39 +36,49 @@ class Places:
     """The places at the engine. Without a suspect there is no limit here.
 
     While a suspect waits or is at the engine nothing unsuspected is let in; the narrowest circle
-    goes first, so that a killer is found before the next one is looked for.
+    goes first, so that a killer is found before the next one is looked for. While the engine is
+    down nobody is let in: all that was in it must be back before anybody's turn comes.
 
     Args:
         crowd: How many requests there usually are at once.
         quarantine_after: As in `together`.
+
+    Attributes:
+        life: Which life of the engine this is; another one begins when it goes down.
     """
 
     def __init__(self, *, crowd: int, quarantine_after: int) -> None:
         self._crowd, self._quarantine_after = crowd, quarantine_after
         self._inside = 0
+        self._shut = False
+        self.life = 0
         self._suspects: Counter[int] = Counter()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, int, asyncio.Future[int]]] = []
         self._arrival = count()
-        self._unsuspected: deque[asyncio.Future[None]] = deque()
+        self._unsuspected: deque[asyncio.Future[int]] = deque()
 
     @property
     def suspects(self) -> int:
         """Suspects that wait or are at the engine."""
         return self._suspects.total() + sum(not turn.done() for *_, turn in self._waiting)
 
-    async def enter(self, deaths: int) -> None:
-        """Wait for a place; `leave` gives it back."""
-        if not deaths and not self._suspects and not self._waiting:
+    async def enter(self, deaths: int) -> int:
+        """Wait for a place; `leave` gives it back.
+
+        Returns:
+            The life of the engine that the place is in.
+        """
+        if not (deaths or self._shut or self._suspects or self._waiting):
             self._inside += 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            return self.life
+        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if deaths:
             heappush(self._waiting, (-deaths, next(self._arrival), turn))
         else:
             self._unsuspected.append(turn)
         self._let_in()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if turn.cancelled():
                 self._let_in()
@@ -85,7 +95,19 @@ class Places:
         if self._waiting or self._unsuspected:
             self._let_in()
 
+    def shut(self) -> None:
+        """The engine is down: let nobody in until `open`."""
+        self._shut = True
+        self.life += 1
+
+    def open(self) -> None:
+        """The engine runs."""
+        self._shut = False
+        self._let_in()
+
     def _let_in(self) -> None:
+        if self._shut:
+            return
         while self._waiting:
             deaths, turn = -self._waiting[0][0], self._waiting[0][2]
             if not turn.cancelled():
@@ -93,7 +115,7 @@ class Places:
                     return
                 self._inside += 1
                 self._suspects[deaths] += 1
-                turn.set_result(None)
+                turn.set_result(self.life)
             heappop(self._waiting)
         if self._suspects:
             return
@@ -101,7 +123,7 @@ class Places:
             turn = self._unsuspected.popleft()
             if not turn.cancelled():
                 self._inside += 1
-                turn.set_result(None)
+                turn.set_result(self.life)
 
     def _limit(self, deaths: int) -> int:
         most = max(deaths, *self._suspects, 0)

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from afterguard.contracts.errors import EngineDead, EngineLost
+from afterguard.contracts.errors import EngineLost
 from afterguard.flow.ports import Attempts, Judge, Judgement, JudgeRequest
 from afterguard.flow.suspects import Places
 from afterguard.telemetry.metrics import Metrics
@@ -46,6 +46,13 @@ class Trials:
         self._explained = explained or (lambda _: None)
         metrics.suspects.set_function(lambda: self._places.suspects)
 
+    def engine_runs(self, running: bool) -> None:  # noqa: FBT001 (it is the whole message)
+        """Told when the engine goes down and when it runs again."""
+        if running:
+            self._places.open()
+        else:
+            self._places.shut()
+
     async def deaths(self, request: JudgeRequest) -> int:
         """How often this request was at an engine that died, in earlier lives."""
         return 0 if self._attempts is None else await self._attempts.deaths(request)
@@ -67,8 +74,9 @@ class Trials:
         )
         self._metrics.quarantined.inc()
         self._explained(here)
-        # One death below: if its dead letter is lost, or it is replayed, it is tried once, alone.
-        self._remember(request, self._quarantine_after - 1)
+        # Kept, not forgotten: if the worker ends before the dead letter is written, the next one
+        # must not try again. A replay is a record of its own and begins anew.
+        self._remember(request, deaths)
         return True
 
     def forget(self, request: JudgeRequest) -> None:
@@ -82,28 +90,35 @@ class Trials:
             EngineLost: The engine died with it; count one more.
             EngineError: As `Judge.judge` has them.
         """
-        await self._places.enter(deaths)
-        try:
-            if self._attempts is None:
-                return await judge.judge(request)
-            return await self._charged(self._attempts, judge, request, deaths)
-        finally:
-            self._places.leave(deaths)
+        while True:
+            life = await self._places.enter(deaths)
+            try:
+                judgement = await self._in_place(judge, request, deaths, life)
+            finally:
+                self._places.leave(deaths)
+            if judgement is not None:
+                return judgement
 
-    async def _charged(
-        self, attempts: Attempts, judge: Judge, request: JudgeRequest, deaths: int
-    ) -> Judgement:
-        # Should all of this end here and now, the next life reads one death more.
+    async def _in_place(
+        self, judge: Judge, request: JudgeRequest, deaths: int, life: int
+    ) -> Judgement | None:
+        attempts = self._attempts
         after = deaths
         try:
-            await attempts.charge(request, deaths + 1)
+            if attempts is not None:
+                # Should all of this end here and now, the next life reads one death more.
+                await attempts.charge(request, deaths + 1)
+            if life != self._places.life:
+                # The engine died meanwhile, without this one: it must wait for its turn anew.
+                return None
             judgement = await judge.judge(request)
             after = 0
-        except (EngineLost, EngineDead):
+        except EngineLost:
             after = deaths + 1
             raise
         finally:
-            attempts.remember(request, after)
+            if attempts is not None:
+                attempts.remember(request, after)
         return judgement
 
     def _remember(self, request: JudgeRequest, deaths: int) -> None:

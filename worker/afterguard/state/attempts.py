@@ -47,19 +47,21 @@ class RedisAttempts:
         self._owed: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def start(self) -> None:
         """Begin to write."""
+        self._closing = False
         self._writer = asyncio.create_task(self._write(), name="attempts-writer")
 
     async def stop(self) -> None:
         """Write what is waiting."""
         writer, self._writer = self._writer, None
-        if writer is None:
-            return
-        writer.cancel()
-        await asyncio.wait({writer})
-        await self._flush()
+        if writer is not None:
+            # Not cancelled: what it holds in its hands would be lost.
+            self._closing = True
+            self._wake.set()
+            await asyncio.wait({writer})
 
     async def deaths(self, request: JudgeRequest) -> int:
         """See `flow.ports.Attempts.deaths`."""
@@ -119,7 +121,7 @@ class RedisAttempts:
                     answer.set_result(found.get(place, 0))
 
     async def _write(self) -> None:
-        while True:
+        while not self._closing or self._wanted:
             await self._wake.wait()
             # All that this turn of the loop brings goes out together.
             await asyncio.sleep(0)
