@@ -4,12 +4,16 @@ import importlib.metadata
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tests.certificates import Authority
 from tests.cli.commands import afterguard
 from tests.conftest import Broker, MakeTopics
+from tests.guarded_broker import GuardedBroker
+from tests.sasl_server import Accounts
 
 from afterguard.cli.doctor import _show
 from afterguard.cli.doctor_looks import Finding, examine
@@ -62,6 +66,34 @@ async def test_with_all_there_nothing_is_wrong(
 ) -> None:
     it = await found(kafka=kafka.settings(), topics=await make_topics(), redis={"url": redis_url})
     assert {name for name, finding in it.items() if not finding.ok} == {"engine"}
+
+
+@pytest.mark.broker
+async def test_tls_and_log_in_that_do_not_work_are_told_with_the_setting(
+    kafka: Broker, tmp_path: Path
+) -> None:
+    authority, foreign = Authority(tmp_path), Authority(tmp_path, "foreign")
+    tls: dict[str, Any] = {"security_protocol": "sasl_ssl", "ssl_ca_file": authority.ca_file}
+    login = {"sasl_mechanism": "PLAIN", "sasl_username": "u", "sasl_password": "geheim"}
+    faults: dict[str, dict[str, Any]] = {
+        "kafka.ssl_ca_file: /nowhere/ca.pem cannot be read": {"ssl_ca_file": "/nowhere/ca.pem"},
+        "a certificate that is not trusted": {"ssl_ca_file": foreign.ca_file},
+        "refuses the log-in by PLAIN; check kafka.sasl_username": {"sasl_password": "geheimer"},
+        "offers no log-in by kafka.sasl_mechanism=SCRAM-SHA-256": {
+            "sasl_mechanism": "SCRAM-SHA-256"
+        },
+    }
+    accounts = Accounts({"u": "geheim"})
+    async with GuardedBroker(kafka, tls=authority.server(), accounts=accounts) as guarded:
+        for words, change in faults.items():
+            it = (await found(kafka=guarded.settings(kafka, **tls | login | change)))["broker"]
+            assert it.ok is False
+            assert words in it.found
+            assert "the setting that is named" in it.remedy
+            assert "geheim" not in it.found + it.remedy
+        it = (await found(kafka=guarded.settings(kafka, **tls | login)))["broker"]
+    assert it.ok
+    assert it.found.endswith("(sasl_ssl by PLAIN)")
 
 
 async def test_a_redis_that_does_not_answer_is_a_note_without_its_password() -> None:

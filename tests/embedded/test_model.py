@@ -2,8 +2,11 @@
 
 import json
 import multiprocessing
+import resource
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -100,6 +103,83 @@ def test_processes_that_come_at_once_make_it_once(tmp_path: Path) -> None:
         child.join(60)
     assert [child.exitcode for child in children] == [0, 0, 0]
     assert (tmp_path / "notes").read_text() == "made\n"
+
+
+def test_without_room_it_is_not_even_begun(tmp_path: Path) -> None:
+    make = _Made()
+    with pytest.raises(EngineUnavailable) as raised:
+        prepared(tmp_path / "m", make, _quiet, need_bytes=2**60)
+    assert f"m cannot be written to {tmp_path}: not enough room" in str(raised.value)
+    assert "it needs 1,152,921,504,607 MB" in str(raised.value)
+    assert "AFTERGUARD_CACHE" in str(raised.value)
+    assert make.times == 0
+
+
+def _make_much(folder: Path, _progress: Tell) -> None:
+    (folder / "config.json").write_text("{}")
+    (folder / "weights").write_bytes(b"w" * 4_000_000)
+
+
+def _prepare_with_files_of_a_megabyte_at_most(target: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    try:
+        prepared(target, _make_much, _quiet)
+    except EngineUnavailable as error:
+        sys.exit(3 if f"cannot be written to {target.parent}: File too large" in str(error) else 4)
+
+
+def _whole_or_nothing(target: Path) -> None:
+    """No later start takes anything here for a model; it makes it anew."""
+    assert [it.name for it in target.parent.iterdir()] == ["m.lock"]
+    assert not target.exists()
+
+
+@pytest.mark.slow
+def test_a_write_that_is_refused_leaves_no_half_model(tmp_path: Path) -> None:
+    child = multiprocessing.get_context("spawn").Process(
+        target=_prepare_with_files_of_a_megabyte_at_most, args=(tmp_path / "m",)
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == 3
+    _whole_or_nothing(tmp_path / "m")
+    prepared(tmp_path / "m", _make_much, _quiet)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A filesystem of one megabyte; only root may make one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "afterguard-test", str(place)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no small filesystem here: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_leaves_no_half_model_and_names_the_folder(small_disk: Path) -> None:
+    with pytest.raises(EngineUnavailable, match=f"to {small_disk}: No space left on device; it"):
+        prepared(small_disk / "m", _make_much, _quiet)
+    _whole_or_nothing(small_disk / "m")
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    left = tmp_path / ".m.abc"
+    left.mkdir()
+    (left / "weights").write_bytes(b"half")
+    other = tmp_path / ".another.abc"
+    other.mkdir()
+    prepared(tmp_path / "m", _Made(), _quiet)
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(EngineUnavailable, match=rf"cannot be written to {tmp_path}/file/models: "):
+        prepared(tmp_path / "file" / "models" / "m", _Made(), _quiet)
 
 
 def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

