@@ -14,7 +14,7 @@ from afterguard.cli.options import CONFIG, settings_of
 from afterguard.cli.running_worker import URL, Unanswered, ask_worker
 from afterguard.health.why_report import PartitionReport, Room, WhyReport
 
-_STUCK: Final = 1
+_STUCK: Final = 3
 _WIDE: Final = 200
 _COMMIT_LATE_S: Final = 10.0
 
@@ -53,7 +53,7 @@ def why_command(
     conversation. publish: waits to be written. acknowledgement: the broker has not confirmed it.
     commit: everything is settled, and the offset is not committed yet.
 
-    Exits 1 when a partition is stuck: its oldest record has held for `delivery.stuck_after_s`.
+    Exits 3 when a partition is stuck: its oldest record has held for `delivery.stuck_after_s`.
 
     Example:  afterguard why --partition 3
     """
