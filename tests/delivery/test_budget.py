@@ -55,3 +55,31 @@ def test_it_returns_to_zero_when_everything_has_left(sizes: list[int], random: o
         budget.release(size)
     statistics = budget.statistics()
     assert (statistics.tokens, statistics.events, statistics.exhausted) == (0, 0, False)
+
+
+def test_room_is_told_in_events_like_those_in_flight() -> None:
+    budget = TokenBudget(tokens=1_000, events=100, resume_share=0.5)
+    assert budget.room_events == 100
+    for _ in range(4):
+        budget.take(100)
+    assert budget.room_events == 6
+    budget.limit(450)
+    assert budget.room_events == 1
+    budget.limit(200)
+    assert budget.room_events == 0
+
+
+@given(
+    st.integers(1, 1_000),
+    st.integers(1, 50),
+    st.lists(st.integers(1, 500) | st.just(0), max_size=40),
+)
+def test_room_is_never_negative_and_never_shut_below_the_limit(
+    tokens: int, events: int, sizes: list[int]
+) -> None:
+    budget = TokenBudget(tokens, events, resume_share=1.0)
+    for size in sizes:
+        budget.take(size)
+        stands = budget.statistics()
+        below = stands.tokens < tokens and stands.events < events
+        assert (budget.room_events > 0) is below

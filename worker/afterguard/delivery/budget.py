@@ -78,8 +78,12 @@ class TokenBudget:
 
     @property
     def room_events(self) -> int:
-        """How many more events fit; never negative."""
-        return max(0, self._event_limit - self._events)
+        """How many more events fit, if they are like those in flight; never negative."""
+        room = self._event_limit - self._events
+        if self._tokens:
+            left = self._token_limit - self._tokens
+            room = min(room, -(-left * self._events // self._tokens))
+        return max(0, room)
 
     def statistics(self) -> BudgetStatistics:
         """The present figures."""
