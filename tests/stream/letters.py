@@ -44,20 +44,15 @@ class MemoryLetterLog:
     def __init__(self, log: MemoryLog, topic: str = TOPICS.dead_letters) -> None:
         self._log, self._topic = log, topic
 
-    async def scan(
-        self,
-        take: Callable[[InputRecord], None],
-        *,
-        begin: Mapping[Partition, int] | None = None,
-        end: Mapping[Partition, int] | None = None,
-        unfinished: bool = False,
-    ) -> Mapping[Partition, int]:
+    async def scan(self, take: Callable[[InputRecord], None], *, unfinished: bool = False) -> None:
         """See `stream.letter_replay.LetterLog.scan`."""
-        ends = {}
-        for partition in self._log.of_topic(self._topic):
-            records = self._log.partitions[partition]
-            last = len(records) if end is None else end.get(partition, 0)
-            for record in records[(begin or {}).get(partition, 0) : last]:
+        for record in self._log.records(self._topic):
+            take(record)
+
+    async def fetch(
+        self, take: Callable[[InputRecord], None], between: Mapping[Partition, tuple[int, int]]
+    ) -> None:
+        """See `stream.letter_replay.LetterLog.fetch`."""
+        for partition, (begin, end) in between.items():
+            for record in self._log.partitions[partition][begin:end]:
                 take(record)
-            ends[partition] = last
-        return ends

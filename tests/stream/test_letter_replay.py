@@ -83,13 +83,17 @@ class FatedLog(MemoryLetterLog):
         super().__init__(log)
         self._fate = fate
 
-    async def scan(
-        self, take: Callable[[InputRecord], None], **where: Any
-    ) -> Mapping[Partition, int]:
+    async def scan(self, take: Callable[[InputRecord], None], *, unfinished: bool = False) -> None:
         await self._fate.step()
-        ends = await super().scan(take, **where)
+        await super().scan(take)
         await self._fate.step()
-        return ends
+
+    async def fetch(
+        self, take: Callable[[InputRecord], None], between: Mapping[Partition, tuple[int, int]]
+    ) -> None:
+        await self._fate.step()
+        await super().fetch(take, between)
+        await self._fate.step()
 
 
 def log_with(letters: int, *, offset: int = 100, **limits: Any) -> MemoryLog:
@@ -113,7 +117,7 @@ async def command(
     """What `afterguard dead-letters replay` does."""
     fate = fate or Fate([])
     letters, catalogue = FatedLog(log, fate), Catalogue()
-    catalogue.read_to |= await letters.scan(catalogue.take)
+    await letters.scan(catalogue.take)
     return await LetterReplay(
         letters,
         lambda: FatedProducer(log, fate),

@@ -142,7 +142,7 @@ def read_catalogue(settings: Settings, wanted: Callable[[DeadLetter], bool]) -> 
     topic = settings.topics.dead_letters
     with progress(f"reading {topic}") as told:
         log = KafkaLetterLog(settings.kafka, topic, told)
-        catalogue.read_to |= asyncio.run(log.scan(catalogue.take))
+        asyncio.run(log.scan(catalogue.take))
     return catalogue
 
 
@@ -162,7 +162,7 @@ def _original(settings: Settings, letter: Letter) -> Original | None:
         return None
     contents = Contents([letter])
     log = KafkaLetterLog(settings.kafka, settings.topics.dead_letters)
-    asyncio.run(log.scan(contents.take, begin=contents.begin, end=contents.end))
+    asyncio.run(log.fetch(contents.take, contents.between))
     originals = contents.originals()
     return originals[0] if originals else None
 

@@ -79,7 +79,7 @@ def replay_command(
         catalogue = Catalogue(filters.choose)
         with progress(f"reading {settings.topics.dead_letters}") as told:
             log = KafkaLetterLog(settings.kafka, settings.topics.dead_letters, told)
-            catalogue.read_to |= asyncio.run(log.scan(catalogue.take))
+            asyncio.run(log.scan(catalogue.take))
         letters = _chosen(catalogue, force=force, limit=limit)
         asyncio.run(_require_targets(settings, letters, to))
         if dry_run:

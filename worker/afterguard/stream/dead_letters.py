@@ -110,20 +110,18 @@ class Catalogue:
 
     Attributes:
         foreign: Records that are neither letters nor notes.
-        read_to: Where reading ended in each partition, kept by whoever reads.
     """
 
     def __init__(self, wanted: Callable[[DeadLetter], bool] = lambda _: True) -> None:
         self._wanted = wanted
         # A worker that dies before its commit writes a letter again, perhaps in other parts.
         self._writings: dict[Coordinates, dict[tuple[datetime, int], _Writing]] = {}
-        self._replays: dict[UUID, int] = {}
+        self._replays: dict[UUID, set[int]] = {}
         self._last_replay: dict[Coordinates, int] = {}
         self.foreign = 0
-        self.read_to: dict[Partition, int] = {}
 
     def take(self, record: InputRecord) -> None:
-        """Take in the next record of the topic, whatever it holds."""
+        """Take in a record of the topic, whatever it holds; again changes nothing but counts."""
         if record.header("ce_type") == REPLAYED.encode():
             self._take_note(record)
             return
@@ -151,7 +149,7 @@ class Catalogue:
 
     def replays(self, letter_id: UUID) -> int:
         """How often a letter was put back."""
-        return self._replays.get(letter_id, 0)
+        return len(self._replays.get(letter_id, ()))
 
     def next_replay(self, origin: Coordinates) -> int:
         """The number of the next replay of an origin."""
@@ -159,8 +157,8 @@ class Catalogue:
 
     def note(self, replayed: Replayed) -> None:
         """Take in the note of a replay that counts."""
-        letter_id, origin = replayed.dead_letter_id, place_of(replayed.origin)
-        self._replays[letter_id] = self._replays.get(letter_id, 0) + 1
+        origin = place_of(replayed.origin)
+        self._replays.setdefault(replayed.dead_letter_id, set()).add(replayed.replay)
         if origin is not None:
             self._raise_replay(origin, replayed.replay)
 
@@ -221,14 +219,12 @@ class Contents:
         self._parts: dict[Coordinates, DeadLetter] = {}
 
     @property
-    def begin(self) -> dict[Partition, int]:
-        """The first offset of each partition that holds a part."""
-        return self._edges(min)
-
-    @property
-    def end(self) -> dict[Partition, int]:
-        """One past the last offset of each partition that holds a part."""
-        return {partition: offset + 1 for partition, offset in self._edges(max).items()}
+    def between(self) -> dict[Partition, tuple[int, int]]:
+        """The stretches of partitions that hold all parts: the first offset, one past the last."""
+        offsets: dict[Partition, list[int]] = {}
+        for topic, number, offset in self._wanted:
+            offsets.setdefault(Partition(topic, number), []).append(offset)
+        return {partition: (min(them), max(them) + 1) for partition, them in offsets.items()}
 
     def take(self, record: InputRecord) -> None:
         """Take in a record of the topic."""
@@ -248,9 +244,3 @@ class Contents:
         values = [it.value for it in parts]
         value = None if values[0] is None else b"".join(it or b"" for it in values)
         return Original(letter, parts[0].key, value, tuple(parts[0].headers))
-
-    def _edges(self, which: Callable[[list[int]], int]) -> dict[Partition, int]:
-        offsets: dict[Partition, list[int]] = {}
-        for topic, number, offset in self._wanted:
-            offsets.setdefault(Partition(topic, number), []).append(offset)
-        return {partition: which(those) for partition, those in offsets.items()}

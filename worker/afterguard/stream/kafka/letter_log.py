@@ -31,24 +31,15 @@ class KafkaLetterLog:
     ) -> None:
         self._kafka, self._topic, self._progress = kafka, topic, progress
 
-    async def scan(
-        self,
-        take: Callable[[InputRecord], None],
-        *,
-        begin: Mapping[Partition, int] | None = None,
-        end: Mapping[Partition, int] | None = None,
-        unfinished: bool = False,
-    ) -> Mapping[Partition, int]:
+    async def scan(self, take: Callable[[InputRecord], None], *, unfinished: bool = False) -> None:
         """See `stream.letter_replay.LetterLog.scan`."""
-        return await scan_topic(
-            self._kafka,
-            self._topic,
-            take,
-            self._progress,
-            begin=begin,
-            end=end,
-            unfinished=unfinished,
-        )
+        await scan_topic(self._kafka, self._topic, take, self._progress, unfinished=unfinished)
+
+    async def fetch(
+        self, take: Callable[[InputRecord], None], between: Mapping[Partition, tuple[int, int]]
+    ) -> None:
+        """See `stream.letter_replay.LetterLog.fetch`."""
+        await scan_topic(self._kafka, self._topic, take, self._progress, between=between)
 
 
 def replay_producer(kafka: KafkaSettings, topic: str) -> TransactionalProducer:

@@ -24,6 +24,9 @@ _FETCH_BYTES: Final = 64 * 2**20
 _PARTITION_BYTES: Final = 16 * 2**20
 _POLL_MS: Final = 500
 
+# From the first offset to one before the second, by partition.
+Stretches = Mapping[Partition, tuple[int, int]]
+
 
 async def read_topic(kafka: KafkaSettings, topic: str) -> list[InputRecord]:
     """Every committed record of a topic; see `scan_topic`."""
@@ -38,10 +41,9 @@ async def scan_topic(
     take: Callable[[InputRecord], None],
     progress: Callable[[int, int], None] = lambda _read, _of: None,
     *,
-    begin: Mapping[Partition, int] | None = None,
-    end: Mapping[Partition, int] | None = None,
     unfinished: bool = False,
-) -> dict[Partition, int]:
+    between: Stretches | None = None,
+) -> None:
     """Hand over every committed record of a topic, from its first to the end as it stands now.
 
     Args:
@@ -49,26 +51,24 @@ async def scan_topic(
         topic: Its name.
         take: Gets each record, in offset order within its partition.
         progress: Told after each fetch how many offsets are read, and of how many.
-        begin: Where to begin in these partitions instead.
-        end: Where to end in these partitions, and to read none of the others.
         unfinished: Wait for transactions that are open now, and read what was written after they
             began.
-
-    Returns:
-        Where it ended in each partition.
+        between: Read these stretches alone, whose records are known to be committed.
 
     Raises:
         TopicMissing: There is no such topic.
         StreamUnavailable: The broker does not answer, or gives nothing more before the end.
     """
     partitions = await _partitions(kafka, topic)
-    consumer = await _connected(kafka, None)
+    # Whoever begins in the middle may be told wrongly what was aborted; see the embedded broker.
+    isolation_level = "read_committed" if between is None else "read_uncommitted"
+    consumer = await _connected(kafka, None, isolation_level=isolation_level)
     try:
         consumer.assign(partitions)
         last = await (
             _very_ends(kafka, partitions) if unfinished else consumer.end_offsets(partitions)
         )
-        first, ends = _span(await consumer.beginning_offsets(partitions), last, begin, end)
+        first, ends = _span(await consumer.beginning_offsets(partitions), last, between)
         for partition, offset in first.items():
             consumer.seek(partition, offset)
         consumer.pause(*(it for it in partitions if ends[it] == first[it]))
@@ -87,7 +87,6 @@ async def scan_topic(
                 progress(read, whole)
             elif monotonic() - moved_at > kafka.request_timeout_ms / 1000:
                 raise StreamUnavailable(f"topic {topic!r}: nothing comes after {read} of {whole}")
-        return {_ours(partition): offset for partition, offset in ends.items()}
     except (KafkaError, UnicodeDecodeError) as error:  # the latter for names of headers
         raise StreamUnavailable(
             f"reading topic {topic!r} failed: {type(error).__name__}"
@@ -150,19 +149,18 @@ async def _very_ends(
 def _span(
     first: Mapping[TopicPartition, int],
     last: Mapping[TopicPartition, int],
-    begin: Mapping[Partition, int] | None,
-    end: Mapping[Partition, int] | None,
-) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    between: Stretches | None,
+) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
     """Where to begin and to end in each partition; the same where there is nothing to read."""
-    # What stood before the first record that is still there was deleted.
-    begins = {it: max(offset, (begin or {}).get(_ours(it), 0)) for it, offset in first.items()}
-    if end is not None:
-        last = {it: min(offset, end.get(_ours(it), 0)) for it, offset in last.items()}
-    return begins, {it: max(offset, begins[it]) for it, offset in last.items()}
-
-
-def _ours(partition: TopicPartition) -> Partition:
-    return Partition(partition.topic, partition.partition)
+    if between is None:
+        return first, last
+    begins, ends = dict(first), dict(first)
+    for partition, (begin, end) in between.items():
+        it = TopicPartition(*partition)
+        # What stood before the first record that is still there was deleted.
+        begins[it] = max(begin, first[it])
+        ends[it] = max(min(end, last[it]), begins[it])
+    return begins, ends
 
 
 async def _connected(
