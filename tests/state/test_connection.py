@@ -1,6 +1,7 @@
 """The way to Redis: TLS, an ACL user, a password from a file, and how a fault is told."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,17 @@ from afterguard.telemetry.metrics import Metrics
 pytestmark = pytest.mark.redis
 
 SECRET = "s3cret/of:the@worker"
-# As docs/operating.md has it.
-ACL = f"--user afterguard on >{SECRET} ~afterguard:* +@connection +mget +set".split()
+OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
+USER = re.compile(r"^user (afterguard on >PASSWORD .*)$", re.MULTILINE)
 
 
 @pytest.fixture
 async def guarded() -> AsyncIterator[EmbeddedValkey]:
-    """A server with a user of ours, that lets nobody else in."""
-    async with EmbeddedValkey((*ACL, "--user", "default", "off")) as server:
+    """A server with the user of docs/operating.md, that lets nobody else in."""
+    user = USER.search(OPERATING.read_text(encoding="utf-8"))
+    assert user is not None
+    rights = user[1].replace("PASSWORD", SECRET).split()
+    async with EmbeddedValkey(("--user", *rights, "--user", "default", "off")) as server:
         yield server
 
 

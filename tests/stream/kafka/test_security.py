@@ -14,10 +14,14 @@ from tests.conftest import Broker
 from tests.guarded_broker import GuardedBroker
 from tests.house.source import PACKAGE
 from tests.kafka_worker import event, look, produce, serving, settled, worker_settings
+from tests.onlooker import read_topic
 from tests.sasl_server import MECHANISMS, Accounts
 
 from afterguard.contracts.errors import AfterguardError, StreamError, StreamUnavailable
+from afterguard.contracts.records import OutputRecord
 from afterguard.stream.kafka.admin import missing_topics
+from afterguard.stream.kafka.transactional import KafkaTransactionalProducers
+from afterguard.stream.ports import Partition
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
 pytestmark = pytest.mark.broker
@@ -111,6 +115,23 @@ async def test_a_worker_with_transactions_does_its_work_over_tls_behind_a_log_in
             **login("SCRAM-SHA-512", tmp_path, security_protocol="sasl_ssl"),
             ssl_ca_file=authority.ca_file,
         )
+
+
+async def test_a_transactional_producer_comes_through_the_guard(
+    kafka: Broker, topics: TopicSettings, tmp_path: Path
+) -> None:
+    known = accounts()
+    async with GuardedBroker(kafka, accounts=known, mechanisms=("SCRAM-SHA-256",)) as guarded:
+        settings = guarded.settings(kafka, **login("SCRAM-SHA-256", tmp_path))
+        producer = KafkaTransactionalProducers(settings, timeout_s=10)(Partition(topics.events, 0))
+        await producer.start()
+        await producer.begin()
+        sent = await producer.send(OutputRecord(topics.audit, b"k", b"v"))
+        await sent
+        await producer.commit()
+        await producer.stop()
+    assert known.logins
+    assert [it.value for it in await read_topic(kafka.bootstrap_servers, topics.audit)] == [b"v"]
 
 
 def test_no_client_of_the_broker_is_made_without_it() -> None:
@@ -326,6 +347,30 @@ async def test_a_token_comes_from_a_function_that_waits_or_blocks(
                     sasl_token_provider=f"tokens_of_ours:{name}",
                 )
             )
+    assert set(known.logins) == {"token-of-today"}
+
+
+async def test_the_function_of_the_docs_gets_a_token(
+    kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (PACKAGE.parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    file = tmp_path / "token"
+    file.write_text("token-of-today\n")
+    (tmp_path / "kafka_tokens.py").write_text(
+        code.replace("/var/run/secrets/tokens/kafka", str(file))
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    known = accounts()
+    async with GuardedBroker(kafka, accounts=known, mechanisms=("OAUTHBEARER",)) as guarded:
+        await asked(
+            guarded.settings(
+                kafka,
+                security_protocol="sasl_plaintext",
+                sasl_mechanism="OAUTHBEARER",
+                sasl_token_provider="kafka_tokens:token",
+            )
+        )
     assert set(known.logins) == {"token-of-today"}
 
 

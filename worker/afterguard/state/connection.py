@@ -59,10 +59,16 @@ async def look(settings: RedisSettings) -> str | None:
         SettingsError: As `connector`.
     """
     client = connector(settings)()
-    key = f"{settings.key_prefix}:look"
+    text, table = (f"{settings.key_prefix}:look:{kind}" for kind in ("text", "table"))
     try:
-        await client.mget([key])
-        await client.set(key, b"", ex=1)
+        async with client.pipeline(transaction=False) as pipe:
+            _ = pipe.mget([text])
+            _ = pipe.set(text, b"", ex=1)
+            _ = pipe.hset(table, "field", "")
+            _ = pipe.expire(table, 1)
+            _ = pipe.hmget(table, ["field"])
+            _ = pipe.hdel(table, "field")
+            await pipe.execute()
     except (RedisError, OSError, TimeoutError) as error:
         return words(error)
     finally:
