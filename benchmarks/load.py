@@ -1,6 +1,9 @@
-"""The events that both sides of a measurement read."""
+"""The events that a measurement reads."""
 
+import asyncio
 from datetime import UTC, datetime
+from random import Random
+from time import monotonic
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -19,15 +22,37 @@ async def fill(bootstrap_servers: str, topic: str, events: int) -> None:
     await producer.start()
     try:
         for number in range(events):
-            conversation = f"c-{number % 200}"
-            event = {
-                "event_id": f"e-{number}",
-                "occurred_at": datetime.now(UTC),
-                "kind": "message",
-                "conversation_id": conversation,
-                "author": {"id": f"u-{number % 997}", "role": "user"},
-                "content": f"{number}: {_CONTENT}",
-            }
-            await producer.send(topic, orjson.dumps(event), key=conversation.encode())
+            key, value = _event(number)
+            await producer.send(topic, value, key=key)
     finally:
         await producer.stop()
+
+
+async def flood(bootstrap_servers: str, topic: str, per_s: float) -> None:
+    """Write so many chat events a second, of random lanes, until cancelled."""
+    random, began, sent = Random(8), monotonic(), 0
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, linger_ms=20)
+    await producer.start()
+    try:
+        while True:
+            while sent < per_s * (monotonic() - began):
+                key, value = _event(sent, lane=random.choice(["live", "standard", "backfill"]))
+                await producer.send(topic, value, key=key)
+                sent += 1
+            await asyncio.sleep(0.02)
+    finally:
+        await producer.stop()
+
+
+def _event(number: int, **fields: str) -> tuple[bytes, bytes]:
+    conversation = f"c-{number % 200}"
+    event = {
+        "event_id": f"e-{number}",
+        "occurred_at": datetime.now(UTC),
+        "kind": "message",
+        "conversation_id": conversation,
+        "author": {"id": f"u-{number % 997}", "role": "user"},
+        "content": f"{number}: {_CONTENT}",
+        **fields,
+    }
+    return conversation.encode(), orjson.dumps(event)

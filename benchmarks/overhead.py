@@ -12,7 +12,7 @@ from afterguard.stream.settings import KafkaSettings, TopicSettings
 from benchmarks.child import Figures, measured
 from benchmarks.load import fill
 
-_POLICY = """---
+POLICY = """---
 id: bench
 title: One policy for everything
 owner: benchmarks
@@ -72,7 +72,7 @@ async def measure(events: int, rounds: int, *, profile: Path | None = None) -> O
     bare: list[Figures] = []
     worker: list[Figures] = []
     with TemporaryDirectory(prefix="afterguard-bench-") as folder:
-        Path(folder, "bench.md").write_text(_POLICY, encoding="utf-8")
+        Path(folder, "bench.md").write_text(POLICY, encoding="utf-8")
         async with EmbeddedBroker() as broker:
             servers, topics = broker.bootstrap_servers, TopicSettings()
             kafka = KafkaSettings(bootstrap_servers=servers)
