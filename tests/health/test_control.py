@@ -124,3 +124,17 @@ async def test_a_wish_that_is_no_json_object_is_refused_with_words(
 async def test_a_question_without_sense_is_told(server: HealthServer) -> None:
     status, body = await _ask(server, "GET", "/why?partition=x")
     assert (status, body) == (400, '{"error": "partition: a number"}')
+
+
+async def test_as_it_is_set_by_default_nobody_elsewhere_reaches_it() -> None:
+    own = _own_address()
+    if own is None:
+        pytest.skip("this machine has no address but the loopback")
+    made = HealthServer(HttpSettings(port=0), live={}, ready={}, registries=[])
+    await made.start()
+    try:
+        assert (await _ask(made, "GET", "/livez"))[0] == 200
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await _ask(made, "GET", "/livez", host=own)
+    finally:
+        await made.stop()
