@@ -4,15 +4,20 @@ The library is the one inside the wheel of `confluent-kafka`; its mock functions
 ctypes, for the Python binding offers none of them. It elects group leaders, moves partitions, goes
 down, comes back and answers with errors, which the embedded broker cannot. What it is no use for:
 transactions (an aborted record is shown) and anything that must outlive this process.
+
+Two of its ways differ from a broker's. It takes a group for settled once the leader has dealt out,
+and refuses the members that ask a moment later what they got; so leaders of this process wait that
+moment. And every rebalance takes it the session timeout less a second.
 """
 
+import asyncio
 import ctypes
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Self
 
 import confluent_kafka
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from tests.conftest import Broker
 
 # Keys of the protocol's requests.
@@ -20,6 +25,9 @@ PRODUCE: Final = 0
 FETCH: Final = 1
 OFFSET_COMMIT: Final = 8
 JOIN_GROUP: Final = 11
+
+# Settings of a group that rebalances within about a second.
+QUICK_GROUP: Final = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 200}
 
 # Error codes of the protocol.
 TOO_LARGE: Final = 10
@@ -32,6 +40,13 @@ UNKNOWN_PRODUCER: Final = 59
 _PRODUCER: Final = 0
 _POINTER, _TEXT, _NUMBER, _LONG = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int64
 _ERROR_BYTES: Final = 512
+_FOLLOWERS_ASK_WITHIN_S: Final = 0.3
+_deal_out = GroupCoordinator._perform_assignment
+
+
+async def _deal_out_late(coordinator: Any, response: Any) -> Any:
+    await asyncio.sleep(_FOLLOWERS_ASK_WITHIN_S)
+    return await _deal_out(coordinator, response)
 
 
 class MockCluster:
@@ -65,15 +80,17 @@ class MockCluster:
         _function("rd_kafka_mock_group_initial_rebalance_delay_ms", None, _POINTER, _NUMBER)(
             self._cluster, 0
         )
+        GroupCoordinator._perform_assignment = _deal_out_late
         return self
 
     def __exit__(self, *_: object) -> None:
+        GroupCoordinator._perform_assignment = _deal_out
         _function("rd_kafka_mock_cluster_destroy", None, _POINTER)(self._cluster)
         _function("rd_kafka_destroy", None, _POINTER)(self._client)
 
     @property
     def broker(self) -> Broker:
-        """Its address, as tests take it."""
+        """Its address, as tests take it; see `QUICK_GROUP`."""
         bootstraps = _function("rd_kafka_mock_cluster_bootstraps", _TEXT, _POINTER)
         return Broker(bootstraps(self._cluster).decode())
 
@@ -159,6 +176,6 @@ def _function(name: str, result: Any, *kinds: Any) -> Callable[..., Any]:
 
 
 def _library() -> ctypes.CDLL:
-    beside = Path(os.path.dirname(confluent_kafka.__file__)).parent / "confluent_kafka.libs"
+    beside = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
     (found,) = beside.glob("librdkafka*.so*")
     return ctypes.CDLL(str(found))
