@@ -104,6 +104,14 @@ async def test_a_queue_that_stays_full_is_waited_for_until_the_deadline() -> Non
     assert (attempted.attempts, attempted.gave_up) == (4, EXPIRED)
 
 
+async def test_without_a_deadline_a_full_queue_is_waited_for_within_a_bound() -> None:
+    schedule = RetrySchedule(attempts=3, base_s=1, cap_s=1, full_s=7.0, random=lambda: 0.0)
+    asking = Asking(ScriptedJudge(lambda _: _passing(asking)), schedule)
+    attempted = await asking.persistence.ask(REQUEST, deadline=None)
+    shed = Reading(Outcome.EXPIRED, Reason.SHED_OVERLOAD)
+    assert (attempted.attempts, attempted.gave_up) == (7, shed)
+
+
 def _passing(asking: Asking) -> EngineBusy:
     asking.now += 1
     return EngineBusy("full")
