@@ -4,35 +4,10 @@ The documentation, the dashboards' checks and the objects of `metrics` are made 
 Labels take their values from closed sets (policy ids, outcomes, partitions): no ids, no text.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from afterguard.telemetry.metric import Metric
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _ENGINE_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric.
-
-    Attributes:
-        name: With its unit, as Prometheus has it; `afterguard_` is put before it.
-        kind: Of the Prometheus types.
-        unit: What is counted or measured.
-        meaning: What the number says.
-        remedy: What an operator does when it is odd.
-        labels: Names of its labels.
-        buckets: Upper bounds, for a histogram.
-    """
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    unit: str
-    meaning: str
-    remedy: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
 
 _ROOM = "none; it is the base of other figures"
 

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from afterguard import __version__
 from afterguard.contracts.errors import RejectReason
 from afterguard.contracts.words import Action, Lane, Outcome, Reason
-from afterguard.telemetry.metric_list import METRICS, Metric
+from afterguard.telemetry.metric import Metric
+from afterguard.telemetry.metric_list import METRICS
 
 _PARTITIONED = (
     "lag_records",
