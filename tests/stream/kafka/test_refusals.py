@@ -1,15 +1,23 @@
 """A broker that cannot be spoken to: why, in words that name the setting, and no secret."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tests.certificates import Authority
 from tests.conftest import Broker
 from tests.guarded_broker import GuardedBroker
+from tests.kafka_worker import worker_settings
 from tests.stream.kafka.logins import PASSWORD, accounts, asked, login, told
 
+from afterguard.app import build
 from afterguard.contracts.errors import StreamUnavailable
+from afterguard.contracts.exit_codes import ExitCode
+from afterguard.engine.null_engine import NullJudge
+from afterguard.lifecycle import Stop, serve
+from afterguard.stream.settings import TopicSettings
 
 pytestmark = pytest.mark.broker
 
@@ -119,3 +127,30 @@ async def test_what_the_broker_does_not_speak_is_told_with_the_setting(
         assert "it may want a log-in; check kafka.security_protocol=plaintext" in text
         text = await told(guarded.settings(kafka, **login("SCRAM-SHA-256", tmp_path)))
         assert "offers no log-in by kafka.sasl_mechanism=SCRAM-SHA-256" in text
+
+
+async def test_a_log_in_that_is_taken_back_ends_the_worker_with_the_reason(
+    kafka: Broker, topics: TopicSettings, tmp_path: Path, expected_errors: list[str]
+) -> None:
+    known = accounts()
+    async with GuardedBroker(kafka, accounts=known) as guarded:
+        settings = worker_settings(
+            kafka,
+            topics,
+            kafka={
+                "bootstrap_servers": guarded.bootstrap_servers,
+                "request_timeout_ms": 2_000,
+                "stall_timeout_s": 2,
+                **login("PLAIN", tmp_path),
+            },
+            delivery={"drain_timeout_s": 1},
+        )
+        app, ready = build(settings, judge=NullJudge()), asyncio.Event()
+        running = asyncio.create_task(serve(app, Stop(), ready=ready.set))
+        await ready.wait()
+        known.passwords.clear()
+        assert guarded.cut() > 0
+        with structlog.testing.capture_logs() as logs:
+            assert await asyncio.wait_for(running, 60) is ExitCode.STREAM_LOST
+    assert "refuses the log-in by PLAIN; check kafka.sasl_username" in str(logs)
+    assert PASSWORD not in str(logs)

@@ -12,7 +12,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from afterguard.contracts.errors import StreamError
 from afterguard.stream.kafka.consumer_client import state_of
+from afterguard.stream.kafka.refusals import refusal
 from afterguard.stream.ports import Partition
 from afterguard.stream.settings import KafkaSettings
 from afterguard.stream.stall import Reading, Stall
@@ -22,6 +24,8 @@ _log = structlog.get_logger(__name__)
 
 _LONGEST_INTERVAL_S = 15.0
 _LOOKS = 6
+# A broker that starts again may refuse for a moment.
+_PATIENT_LOOKS = 2
 _ASK_S = 5.0
 
 
@@ -48,6 +52,7 @@ class BrokerWatch:
         metrics: Metrics,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._settings = settings
         self._topic, self._held, self._metrics, self._clock = topic, held, metrics, clock
         shortest = min(settings.stall_timeout_s, settings.away_timeout_s)
         self._interval_s = min(_LONGEST_INTERVAL_S, shortest / _LOOKS)
@@ -61,7 +66,11 @@ class BrokerWatch:
         return self._clock() - self._answered_at
 
     async def run(self, client: AIOKafkaConsumer) -> None:
-        """Look until cancelled."""
+        """Look until cancelled.
+
+        Raises:
+            StreamError: Brokers answer no more, and refuse us; says what they refuse.
+        """
         self._answered_at, self.stalled = self._clock(), []
         self._stall.look({}, self._clock())
         while True:
@@ -75,6 +84,8 @@ class BrokerWatch:
         now = self._clock()
         if ends:
             self._answered_at = now
+        elif self.silent_s > _PATIENT_LOOKS * self._interval_s:
+            await self._unless_refused()
         self._metrics.broker_silent_seconds.set(self.silent_s)
         readings = {}
         for partition in mine & ends.keys():
@@ -84,6 +95,11 @@ class BrokerWatch:
                 held = self._held(partition)
                 readings[Partition(*partition)] = Reading(position, ends[partition], held)
         self.stalled = self._stall.look(readings, now)
+
+    async def _unless_refused(self) -> None:
+        why = await refusal(self._settings)
+        if why is not None and why.lasting:
+            raise StreamError(why.text)
 
     def _any(self, client: AIOKafkaConsumer) -> set[TopicPartition]:
         numbers = client.partitions_for_topic(self._topic) or ()
