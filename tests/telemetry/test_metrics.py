@@ -7,8 +7,8 @@ import pytest
 
 from afterguard.contracts.errors import RejectReason
 from afterguard.contracts.words import Action, Lane, Outcome
-from afterguard.telemetry.metric_docs import page
 from afterguard.telemetry.metric import Metric
+from afterguard.telemetry.metric_docs import page
 from afterguard.telemetry.metric_list import METRICS
 from afterguard.telemetry.metrics import Metrics
 
