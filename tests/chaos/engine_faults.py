@@ -33,8 +33,9 @@ class EngineKilled:
     async def strike(self, scene: Scene, victims: list[Member]) -> None:
         """Kill; wait for another engine, or for the worker's end."""
         (member,) = victims
-        cores = _signalled(member, signal.SIGKILL)
-        await _replaced(member, cores, _RESTART_S)
+        lives = member.engine_lives()
+        _signalled(member, signal.SIGKILL)
+        await _runs_again(member, lives)
 
 
 class EngineFrozen:
@@ -53,9 +54,10 @@ class EngineFrozen:
     async def strike(self, scene: Scene, victims: list[Member]) -> None:
         """Freeze; wait for another engine, or for the worker's end; in the end let it go on."""
         (member,) = victims
+        lives = member.engine_lives()
         cores = _signalled(member, signal.SIGSTOP)
         try:
-            await _replaced(member, cores, _RESTART_S)
+            await _runs_again(member, lives)
         finally:
             for pid in cores:
                 with suppress(ProcessLookupError):
@@ -78,9 +80,13 @@ class StandInDies:
 
     async def strike(self, scene: Scene, victims: list[Member]) -> None:
         """Give the order; it is taken away by who follows it."""
-        order = victims[0].orders / "dead"
+        (member,) = victims
+        lives, order = member.engine_lives(), member.orders / "dead"
         order.touch()
-        await until(lambda: not order.exists() or victims[0].state is not State.HURT, 20)
+        # Nobody follows it where nothing is judged.
+        await until(lambda: not order.exists() or member.state is not State.HURT, 10)
+        if not order.exists():
+            await _runs_again(member, lives)
         order.unlink(missing_ok=True)
 
 
@@ -116,11 +122,6 @@ def _signalled(member: Member, which: signal.Signals) -> list[int]:
     return cores
 
 
-async def _replaced(member: Member, cores: list[int], within_s: float) -> None:
-    def done() -> bool:
-        if member.state is not State.HURT:
-            return True
-        now = member.engine_cores()
-        return bool(now) and not set(now) & set(cores)
-
-    await until(done, within_s)
+async def _runs_again(member: Member, lives: int) -> None:
+    """Wait until its engine was started again in place, or until the worker itself has ended."""
+    await until(lambda: member.state is not State.HURT or member.engine_lives() > lives, _RESTART_S)

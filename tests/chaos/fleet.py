@@ -170,5 +170,4 @@ def _sections(plan: Plan, folder: Path, group_id: str, redis_url: str) -> dict[s
 def _engine(kind: Kind) -> dict[str, Any]:
     if kind == "unsteady":
         return {"kind": "null"}
-    # Shorter than usual: an engine that says nothing for so long is frozen, on a busy machine too.
-    return cpu_worker_engine(probe_timeout_s=10)
+    return cpu_worker_engine(probe_timeout_s=10, progress_timeout_s=12)

@@ -179,6 +179,13 @@ class Member:
                 found += [int(pid) for pid in task.read_text().split() if _is_core(int(pid))]
         return found
 
+    def engine_lives(self) -> int:
+        """How often its engine was started again in place, so far."""
+        if self._process is None:
+            return 0
+        again = "the engine runs again"
+        return sum(line.get("event") == again for line in self._process.lines())
+
     async def gauges(self) -> Gauges | None:
         """What its metrics say; None when it does not answer."""
         timeout = aiohttp.ClientTimeout(total=_LOOK_S)

@@ -32,11 +32,12 @@ class UnsteadyJudge(NullJudge):
     def __init__(self, orders: Path) -> None:
         super().__init__()
         self._slow, self._die = orders / "slow", orders / "dead"
-        self._dead = False
+        self.steps = 0
+        self.dead = False
 
     async def start(self) -> None:
         """Alive, also after a death."""
-        self._dead = False
+        self.dead = False
 
     async def judge(self, request: JudgeRequest) -> Judgement:
         """An answer, unless it is time for a fault."""
@@ -45,6 +46,7 @@ class UnsteadyJudge(NullJudge):
         slowed = SLOWED if self._slow.exists() else 1.0
         await asyncio.sleep((FAST_S + share * (SLOW_S - FAST_S)) * slowed)
         self._raise_if_dead()
+        self.steps += 1
         if (chance := random.random()) < 0.02:
             raise EngineBusy("the stand-in is full") if chance < 0.01 else EngineFault("unlucky")
         if digest % 7:
@@ -55,11 +57,15 @@ class UnsteadyJudge(NullJudge):
 
     async def healthy(self) -> bool:
         """Not when it is dead."""
-        return not self._dead
+        return not self.dead
+
+    async def kill(self) -> None:
+        """See `engine.restarting.Restartable`: with this it is started again in place."""
+        self.dead = True
 
     def _raise_if_dead(self) -> None:
         if self._die.exists():
             self._die.unlink(missing_ok=True)
-            self._dead = True
-        if self._dead:
+            self.dead = True
+        if self.dead:
             raise EngineDead("the stand-in was told to die")
