@@ -37,6 +37,13 @@ async def guarded() -> AsyncIterator[EmbeddedValkey]:
 
 
 @pytest.fixture
+async def behind() -> AsyncIterator[int]:
+    """The port of a server without TLS, for one with TLS in front of it."""
+    async with EmbeddedValkey() as server:
+        yield server.port
+
+
+@pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
@@ -109,10 +116,9 @@ async def test_a_password_that_is_renewed_on_disk_is_used_by_the_next_connection
 
 
 async def test_tls_with_certificates_of_both_sides_and_the_renewed_one_of_ours(
-    redis_url: str, authority: Authority
+    behind: int, authority: Authority
 ) -> None:
     ours = authority.client(password=SECRET)
-    behind = int(redis_url.rpartition(":")[2].partition("/")[0])
     async with TlsFront(behind, authority.server(asks=True)) as front:
         way = settings(
             front.port,
@@ -140,9 +146,8 @@ async def test_tls_with_certificates_of_both_sides_and_the_renewed_one_of_ours(
 
 
 async def test_a_certificate_that_cannot_be_trusted_is_told(
-    redis_url: str, authority: Authority, tmp_path: Path
+    behind: int, authority: Authority, tmp_path: Path
 ) -> None:
-    behind = int(redis_url.rpartition(":")[2].partition("/")[0])
     foreign = Authority(tmp_path, "foreign").ca_file
     async with TlsFront(behind, authority.server("redis.example")) as front:
         for ca_file, told in (
@@ -158,9 +163,8 @@ async def test_a_certificate_that_cannot_be_trusted_is_told(
         assert await look(unchecked) is None
 
 
-async def test_a_server_without_tls_is_told(redis_url: str, authority: Authority) -> None:
-    port = int(redis_url.rpartition(":")[2].partition("/")[0])
-    way = settings(port, "rediss", ssl_ca_file=authority.ca_file, timeout_s=0.3)
+async def test_a_server_without_tls_is_told(behind: int, authority: Authority) -> None:
+    way = settings(behind, "rediss", ssl_ca_file=authority.ca_file, timeout_s=0.3)
     assert await look(way) == "TimeoutError"
 
 
