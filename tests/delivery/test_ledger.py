@@ -109,10 +109,21 @@ class LedgerLife(RuleBasedStateMachine):
         entry.settle()
         self.settled_offsets.add(entry.offset)
 
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), stage=st.sampled_from((Stage.JUDGED, Stage.PUBLISHED)))
+    def advance(self, data: st.DataObject, stage: Stage) -> None:
+        entry = data.draw(st.sampled_from(self.open))
+        if entry.stage < stage:
+            entry.advance(stage)
+
     @precondition(lambda self: self.late)
-    @rule()
-    def settle_late(self) -> None:
-        self.late.pop().settle()
+    @rule(data=st.data(), stage=st.sampled_from((Stage.JUDGED, Stage.PUBLISHED, Stage.SETTLED)))
+    def come_late(self, data: st.DataObject, stage: Stage) -> None:
+        """Work of any earlier generation goes on, in any order, and counts for none."""
+        entry = data.draw(st.sampled_from(self.late))
+        assert not entry.live
+        if entry.stage < stage:
+            entry.advance(stage)
 
     @rule()
     def revoke_and_assign(self) -> None:
@@ -136,10 +147,16 @@ class LedgerLife(RuleBasedStateMachine):
             assert self.ledger.position - 1 in self.settled_offsets
 
     @invariant()
+    def the_oldest_is_the_first_that_is_not_settled(self) -> None:
+        oldest = min(self.open, key=lambda entry: entry.offset, default=None)
+        assert self.ledger.oldest is oldest
+        assert self.ledger.held()[:1] == ([oldest] if oldest else [])
+
+    @invariant()
     def the_fates_balance(self) -> None:
         fates = self.ledger.fates
         assert fates.balanced
-        assert fates.in_flight == len(self.open)
+        assert fates.in_flight == self.ledger.in_flight == len(self.open)
 
 
 TestLedgerLife = LedgerLife.TestCase
