@@ -223,7 +223,7 @@ def test_topics_that_are_gone_are_told_before_anything_is_written(place: Place) 
 
 @pytest.mark.kills
 def test_killed_and_started_twice_at_once_each_is_put_back_once(place: Place) -> None:
-    topic, count = place.topics.dead_letters, 1_500
+    topic, count = place.topics.dead_letters, 800
     records = [
         it._replace(topic=topic)
         for number in range(count)

@@ -10,6 +10,7 @@ from afterguard.contracts.errors import StreamUnavailable, TopicMissing
 from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.kafka.reader import committed_offsets, read_topic, scan_topic
+from afterguard.stream.kafka.transactional import KafkaTransactionalProducers
 from afterguard.stream.ports import Partition
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
@@ -117,3 +118,41 @@ async def test_the_offsets_of_a_group_are_those_it_committed(
         Partition(topic, 0): 6,
         Partition(topic, 1): 0,
     }
+
+
+async def test_it_waits_for_transactions_that_are_open_when_told_to(
+    kafka: Broker, topics: TopicSettings
+) -> None:
+    """What was committed behind an open transaction is hidden until that has its end."""
+    topic, settings = topics.dead_letters, kafka.settings()
+    producers = KafkaTransactionalProducers(settings, timeout_s=10)
+    slow, quick = producers(Partition(topic, 0)), producers(Partition(topic, 1))
+    try:
+        for producer in (slow, quick):
+            await producer.start()
+            await producer.begin()
+            await (await producer.send(OutputRecord(topic, b"k", b"1", (), 0)))
+        await quick.commit()
+        found: list[InputRecord] = []
+        scan = asyncio.create_task(scan_topic(settings, topic, found.append, unfinished=True))
+        await scan_topic(settings, topic, lambda _: None)
+        assert not scan.done()
+        await slow.commit()
+        await scan
+        assert [it.coordinates.offset for it in found] == [0, 1]
+    finally:
+        await slow.stop()
+        await quick.stop()
+
+
+async def test_a_stretch_is_read_and_nothing_beside_it(
+    kafka: Broker, make_topics: MakeTopics
+) -> None:
+    topic = (await make_topics(3)).events
+    for number in range(3):
+        await _write(kafka, topic, 20, partition=number)
+    found: list[InputRecord] = []
+    between = {Partition(topic, 0): (5, 8), Partition(topic, 2): (18, 99)}
+    await scan_topic(kafka.settings(), topic, found.append, between=between)
+    places = sorted(it.coordinates[1:] for it in found)
+    assert places == [(0, 5), (0, 6), (0, 7), (2, 18), (2, 19)]
