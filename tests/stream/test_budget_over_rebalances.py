@@ -98,7 +98,7 @@ def _value(number: int, conversation: str) -> bytes:
 
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
-async def test_the_budget_returns_to_zero_after_any_sequence_of_revokes(
+async def test_the_budget_is_free_after_any_sequence_of_revokes(
     data: st.DataObject,
 ) -> None:
     life = Life()
