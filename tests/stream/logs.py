@@ -13,8 +13,10 @@ from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.stream.kafka.admin import TopicPlan, create_topics
 from afterguard.stream.kafka.consumer import KafkaConsumer
 from afterguard.stream.kafka.producer import KafkaProducer
+from afterguard.stream.kafka.transactional import KafkaTransactionalProducers
 from afterguard.stream.memory import MemoryConsumer, MemoryLog, MemoryProducer
-from afterguard.stream.ports import Consumer, Partition, Producer
+from afterguard.stream.memory_transactions import MemoryTransactionalProducer
+from afterguard.stream.ports import Consumer, Partition, Producer, TransactionalProducer
 
 TAKE_S = 0.2
 WAIT_S = 20.0
@@ -28,6 +30,8 @@ class Log(Protocol):
     def consumer(self, topic: str, group: str) -> Consumer: ...
 
     def producer(self) -> Producer: ...
+
+    def transactional(self, group: str, partition: Partition) -> TransactionalProducer: ...
 
     async def read(self, topic: str) -> list[InputRecord]: ...
 
@@ -53,6 +57,10 @@ class KafkaLog:
     def producer(self) -> Producer:
         return KafkaProducer(self._broker.settings(request_timeout_ms=1_000))
 
+    def transactional(self, group: str, partition: Partition) -> TransactionalProducer:
+        settings = self._broker.settings(group_id=group, request_timeout_ms=3_000)
+        return KafkaTransactionalProducers(settings, timeout_s=30)(partition)
+
     async def read(self, topic: str) -> list[InputRecord]:
         return await read_topic(self._broker.bootstrap_servers, topic)
 
@@ -77,6 +85,9 @@ class InMemory:
 
     def producer(self) -> Producer:
         return MemoryProducer(self._log)
+
+    def transactional(self, group: str, partition: Partition) -> TransactionalProducer:
+        return MemoryTransactionalProducer(self._log, group, partition)
 
     async def read(self, topic: str) -> list[InputRecord]:
         return self._log.records(topic)

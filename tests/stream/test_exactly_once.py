@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.samples import NOON
 
 from afterguard.contracts.dead_letters import DeadLetter
@@ -178,7 +178,6 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.loop.set_exception_handler(lambda _, context: self.stray.append(context))
         self.stray: list[dict[str, Any]] = []
         self.workers: list[Worker] = []
-        self.dead: list[Worker] = []
         self.sent = {ONE: 0, OTHER: 0}
         self.log = self.do(self._make_log())
 
@@ -207,62 +206,96 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.join()
         self.spin(30)
 
-    @rule(partition=st.sampled_from([ONE, OTHER]), count=st.integers(1, 4))
-    def produce(self, partition: Partition, count: int) -> None:
-        for _ in range(count):
-            self.log.append(OutputRecord(partition.topic, None, b"x", (), partition.number))
-            self.sent[partition] += 1
+    @rule(
+        pick=st.integers(0, 2),
+        counts=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+        which=st.lists(st.integers(0, 9), max_size=8),
+        turns=st.integers(0, 12),
+    )
+    def events_come_and_some_are_decided(
+        self, pick: int, counts: tuple[int, int], which: Sequence[int], turns: int
+    ) -> None:
+        for partition, count in zip((ONE, OTHER), counts, strict=True):
+            for _ in range(count):
+                self.log.append(OutputRecord(partition.topic, None, b"x", (), partition.number))
+            self.sent[partition] += count
+        for worker in self.workers:
+            if not worker.frozen:
+                self.do(worker.take(8))
+        self.some_are_decided(pick, which, turns)
 
-    @rule(pick=st.integers(0, 3), most=st.integers(1, 8))
-    def take(self, pick: int, most: int) -> None:
-        worker = self.any_worker(pick)
-        if not worker.frozen:
-            self.do(worker.take(most))
-
-    @rule(pick=st.integers(0, 3), which=st.lists(st.integers(0, 9), max_size=8))
-    def complete(self, pick: int, which: Sequence[int]) -> None:
+    @rule(
+        pick=st.integers(0, 2),
+        which=st.lists(st.integers(0, 9), max_size=8),
+        turns=st.integers(0, 12),
+    )
+    def some_are_decided(self, pick: int, which: Sequence[int], turns: int) -> None:
         for one in which:
             self.any_worker(pick).complete(one)
+        self.spin(turns)
 
-    @rule(turns=st.integers(1, 25))
+    @rule(turns=st.integers(1, 40))
     def time_passes(self, turns: int) -> None:
         self.spin(turns)
 
     @rule(
-        pick=st.integers(0, 3),
-        call=st.sampled_from(CALLS),
-        when=st.sampled_from(["before", "after"]),
+        pick=st.integers(0, 2),
+        fault=st.sampled_from(
+            [(call, when) for call in CALLS for when in ("before", "after")] + [("send", "refused")]
+        ),
     )
-    def a_call_will_break(self, pick: int, call: str, when: str) -> None:
+    def a_call_will_break(self, pick: int, fault: tuple[str, str]) -> None:
+        call, when = fault
         self.any_worker(pick).weather.breaks[call] = when
 
-    @rule(pick=st.integers(0, 3))
-    def a_record_will_be_refused(self, pick: int) -> None:
-        self.any_worker(pick).weather.breaks["send"] = "refused"
+    @rule(
+        what=st.sampled_from(["fence", "join", "rebalance", "leave", "kill", "freeze", "thaw"]),
+        pick=st.integers(0, 2),
+        turns=st.integers(0, 30),
+    )
+    def something_happens(self, what: str, pick: int, turns: int) -> None:
+        worker = self.any_worker(pick)
+        awake = [it for it in self.workers if not it.frozen]
+        if what == "fence":
+            partition = (ONE, OTHER)[pick % 2]
+            self.do(MemoryTransactionalProducer(self.log, GROUP, partition).start())
+        elif what == "rebalance":
+            self.do(self.log.group(GROUP, TOPICS.events).deal())
+        elif what == "kill":
+            self.kill(worker)
+        elif what == "join" and len(self.workers) < 3:
+            self.join()
+        elif what == "leave" and len(awake) > 1 and not worker.frozen:
+            self.workers.remove(worker)
+            self.do(self._leave(worker))
+        elif what == "freeze" and len(awake) > 1 and not worker.frozen:
+            worker.frozen = True
+            worker.weather.thawed.clear()
+            self.do(self._thrown_out(worker))
+        elif what == "thaw" and worker.frozen:
+            self.thaw(worker, turns)
+        self.spin(turns)
 
-    @rule(partition=st.sampled_from([ONE, OTHER]))
-    def somebody_fences(self, partition: Partition) -> None:
-        self.do(MemoryTransactionalProducer(self.log, GROUP, partition).start())
-
-    @precondition(lambda self: len(self.workers) < 3)
-    @rule()
     def join(self) -> None:
         worker = Worker(self.log)
         self.workers.append(worker)
         self.do(worker.join())
 
-    @rule()
-    def rebalance(self) -> None:
-        self.do(self.log.group(GROUP, TOPICS.events).deal())
+    def kill(self, worker: Worker) -> None:
+        self.workers.remove(worker)
+        self.do(self._kill(worker))
+        if not any(not it.frozen for it in self.workers):
+            self.join()
 
-    @precondition(lambda self: len(self.workers) > 1)
-    @rule(pick=st.integers(0, 3))
-    def leave(self, pick: int) -> None:
-        worker = self.any_worker(pick)
-        if not worker.frozen:
-            self.workers.remove(worker)
-            self.dead.append(worker)
-            self.do(self._leave(worker))
+    def thaw(self, worker: Worker, before_it_hears: int) -> None:
+        worker.weather.thawed.set()
+        # A zombie goes on until it hears from its group.
+        self.do(worker.take(5))
+        for _ in range(3):
+            worker.complete(0)
+        self.spin(before_it_hears)
+        worker.frozen = False
+        self.do(self._rejoin(worker))
 
     async def _leave(self, worker: Worker) -> None:
         await worker.transactions.finish(None, wait_until=0.0, end_by=0.0)
@@ -270,15 +303,6 @@ class ExactlyOnce(RuleBasedStateMachine):
         await worker.consumer.stop()
         await worker.transactions.stop()
         await self._end(worker)
-
-    @rule(pick=st.integers(0, 3))
-    def kill(self, pick: int) -> None:
-        worker = self.any_worker(pick)
-        self.workers.remove(worker)
-        self.dead.append(worker)
-        self.do(self._kill(worker))
-        if not self.workers:
-            self.join()
 
     async def _kill(self, worker: Worker) -> None:
         # Nothing of it runs any more; the group hears nothing and finds out.
@@ -298,28 +322,6 @@ class ExactlyOnce(RuleBasedStateMachine):
         if worker.consumer in group._members:
             await group.leave(worker.consumer)
 
-    @precondition(lambda self: len(self.workers) > 1)
-    @rule(pick=st.integers(0, 3))
-    def freeze(self, pick: int) -> None:
-        worker = self.any_worker(pick)
-        if not worker.frozen and sum(not it.frozen for it in self.workers) > 1:
-            worker.frozen = True
-            worker.weather.thawed.clear()
-            self.do(self._thrown_out(worker))
-
-    @rule(pick=st.integers(0, 3), before_it_hears=st.integers(0, 30))
-    def thaw(self, pick: int, before_it_hears: int) -> None:
-        worker = self.any_worker(pick)
-        if worker.frozen:
-            worker.weather.thawed.set()
-            # A zombie goes on until it hears from its group.
-            self.do(worker.take(5))
-            for _ in range(3):
-                worker.complete(0)
-            self.spin(before_it_hears)
-            worker.frozen = False
-            self.do(self._rejoin(worker))
-
     async def _rejoin(self, worker: Worker) -> None:
         await worker.consumer.give_up()
         await self.log.group(GROUP, TOPICS.events).join(worker.consumer)
@@ -332,7 +334,6 @@ class ExactlyOnce(RuleBasedStateMachine):
                 error = worker.running.exception()
                 assert isinstance(error, StreamError), error
                 self.workers.remove(worker)
-                self.dead.append(worker)
                 self.do(self._leave_after_failure(worker))
         if not self.workers:
             self.join()
@@ -379,7 +380,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             if not worker.member or worker.frozen:
                 worker.frozen = False
                 self.do(self._rejoin(worker))
-        self.rebalance()
+        self.do(self.log.group(GROUP, TOPICS.events).deal())
         for _ in range(400):
             if all(self.log.committed.get((GROUP, it), 0) == n for it, n in self.sent.items()):
                 break
@@ -397,4 +398,4 @@ class ExactlyOnce(RuleBasedStateMachine):
 
 
 TestExactlyOnce = ExactlyOnce.TestCase
-TestExactlyOnce.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestExactlyOnce.settings = settings(max_examples=50, stateful_step_count=35, deadline=None)
