@@ -3,12 +3,14 @@
 An outcome, or an error of ours that says what is wrong, is right; any other exception is a find.
 """
 
+import atexit
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from tempfile import gettempdir
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from tests.engine.formats import harmony
@@ -90,7 +92,7 @@ def read_event(record: InputRecord) -> str:
 
 def read_document(data: bytes) -> str:
     """From the bytes of a document to a policy."""
-    path = Path(gettempdir()) / "afterguard-fuzz-policy.md"
+    path = _folder() / "policy.md"
     path.write_bytes(data)
     if len(data) % _SELDOM == 0:
         lint(data.decode("utf-8", "replace"), path, None)
@@ -121,6 +123,13 @@ def read_answer(text: str) -> str:
         reading = read(told, _POLICY)
         assert (reading.outcome is not Outcome.NO_VIOLATION) or told.complete
     return "no answer" if found is None else f"violation {found.answer.violation}"
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(mkdtemp(prefix="afterguard-fuzz-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
