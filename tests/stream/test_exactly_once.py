@@ -119,7 +119,7 @@ class Worker:
             lambda it: Weathered(MemoryTransactionalProducer(log, GROUP, it), self.weather),
             self.assignments,
             self.decided,
-            pace=Pace(interval_s=0.0, max_events=3, limit_s=60.0, heartbeat_s=0.0),
+            pace=Pace(interval_s=0.0, max_events=3, limit_s=60.0, heartbeat_s=1.0),
             cast_off=lambda: 0,
             clock=lambda: 0.0,
             sleep=lambda _: asyncio.sleep(0),
