@@ -21,7 +21,7 @@ class EngineKilled:
     """SIGKILL to the process that vLLM's engine runs in."""
 
     name = "vLLM's engine killed"
-    weight = 1.5
+    weight = 4.0
     moves_work = True
     quota: Quota | None = "engine_deaths"
 

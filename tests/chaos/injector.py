@@ -81,17 +81,17 @@ class Injector:
     @property
     def wanted(self) -> dict[Quota, int]:
         """What is still to come of what was asked for."""
+        return {it: max(0, most - self._reached[it]) for it, most in self._asked.items()}
+
+    @property
+    def _asked(self) -> dict[Quota, int]:
         plan = self._scene.plan
         asked: dict[Quota, int | None] = {
             "kills": plan.kills,
             "rebalances": plan.rebalances,
             "engine_deaths": plan.engine_deaths,
         }
-        return {
-            quota: max(0, number - self._reached[quota])
-            for quota, number in asked.items()
-            if number is not None
-        }
+        return {quota: number for quota, number in asked.items() if number is not None}
 
     @property
     def enough(self) -> bool:
@@ -113,12 +113,11 @@ class Injector:
         return None
 
     def _weight(self, fault: Fault) -> float:
-        wanted = self.wanted
-        if not wanted:
+        asked = self._asked
+        if fault.quota not in asked:
             return fault.weight
-        if fault.quota in wanted:
-            return fault.weight * (0.05 + wanted[fault.quota])
-        return fault.weight
+        share = self.wanted[fault.quota] / max(1, asked[fault.quota])
+        return fault.weight * (0.05 + 2 * share)
 
     def _inject(self, fault: Fault, victims: list[Member]) -> Injury:
         fleet, held = self._scene.fleet, self._scene.coordinator.assigned(self._group_id)

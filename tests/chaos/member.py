@@ -38,18 +38,21 @@ class End(NamedTuple):
         code: Its exit code; negative for a signal.
         asked: Whether we killed it or asked it to end.
         fates: From its last log line; None when it had no time for one.
+        held: What its budgets still held at the end, tokens and events together.
     """
 
     worker: str
     code: int
     asked: bool
     fates: dict[str, int] | None
+    held: int
 
     @property
     def balanced(self) -> bool:
-        """Whether all that it took in was settled or given back."""
+        """Whether all that it took in was settled or given back, and every budget is whole."""
         it = self.fates
-        return it is None or it["admitted"] == it["settled"] + it["abandoned"]
+        whole = it is None or it["admitted"] == it["settled"] + it["abandoned"]
+        return whole and not self.held
 
 
 class Gauges(NamedTuple):
@@ -147,7 +150,9 @@ class Member:
             # Nothing that it started outlives it.
             os.killpg(process.pid, signal.SIGKILL)
         told = [line for line in process.lines() if line.get("event") == "ended"]
-        ended(End(self.client, code, self.asked, told[-1]["fates"] if told else None))
+        last = told[-1] if told else {}
+        held = last.get("tokens", 0) + last.get("events", 0)
+        ended(End(self.client, code, self.asked, last.get("fates"), held))
 
     async def _until_ready(self, process: WorkerProcess) -> None:
         while all(line.get("event") != "ready" for line in process.lines()):

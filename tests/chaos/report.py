@@ -24,9 +24,11 @@ def broken(result: Result) -> list[str]:
     lines += [f"fates out of balance: {it}" for it in result.unbalanced]
     for end in result.ends:
         if not end.balanced:
-            lines.append(f"{end.worker} ended with fates out of balance: {end.fates}")
+            lines.append(f"{end.worker} ended out of balance: {end.fates}, budget {end.held}")
         if end.code == ExitCode.UNFORESEEN:
             lines.append(f"{end.worker} ended with an error that nobody foresaw")
+        if end.code < 0 and not end.asked:
+            lines.append(f"{end.worker} ended by signal {-end.code}, which nobody sent")
     return lines
 
 
@@ -35,7 +37,8 @@ def allowed(result: Result) -> int:
     if result.plan.guarantee == "exactly_once":
         return 0
     # Each event has two verdicts and an intervention; a rebalance takes from every worker.
-    return 3 * sum(it.in_flight_everywhere + UNCOMMITTED * it.times for it in result.injuries)
+    moved = [it for it in result.injuries if it.moves_work]
+    return 3 * sum(it.in_flight_everywhere + UNCOMMITTED * it.times for it in moved)
 
 
 def blamed(injuries: Iterable[Injury], place: Place, from_ms: int, to_ms: int) -> str:
