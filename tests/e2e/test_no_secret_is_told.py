@@ -184,15 +184,17 @@ async def test_a_working_worker_shows_none_in_its_logs_metrics_or_probes(
             http={"port": port},
         )
         worker = start("run", "--config", config)
+        # Read from the beginning: a worker whose words nobody takes would wait.
+        telling = asyncio.create_task(asyncio.to_thread(ended, worker))
         try:
             await produce(kafka, topics.events, [event(1), event(2)])
             shown = await _shown(port, until="afterguard_verdicts_total{")
             guarded.cut()  # and every client logs in again
             await produce(kafka, topics.events, [event(3)])
             shown += await _shown(port, until="afterguard_redis_away 1")
-            worker.terminate()
         finally:
-            told = await asyncio.to_thread(ended, worker)
+            worker.terminate()
+            told = await telling
     assert told.code == 0, told.err
     assert len(known.logins) >= 3
     assert "afterguard_redis_away 1" in shown
