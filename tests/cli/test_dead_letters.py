@@ -147,13 +147,13 @@ def test_what_is_put_back_is_judged_under_the_ids_of_its_origin(
     place: Place, rejected: list[Coordinates]
 ) -> None:
     planned = place.letters("replay", "--reason", "too_large", "--dry-run")
-    assert planned.out.startswith("1 letters for too_large to")
+    assert planned.out.startswith("1 letter for too_large to")
     assert len(place.read(place.topics.events)) == 4
     assert place.letters("replay", "--reason", "too_large", given=b"n\n").code == 1
     assert len(place.read(place.topics.events)) == 4
     told = place.letters("replay", "--reason", "too_large", "--yes")
     assert (told.code, told.err) == (0, "")
-    assert told.out.endswith("1 of 1 letters put back\n")
+    assert told.out.endswith("1 of 1 letter put back\n")
     again = place.letters("replay", "--reason", "too_large", "--yes")
     assert "nothing to put back" in again.out
     assert "replayed before" in again.err
@@ -199,7 +199,7 @@ def test_whatever_else_lies_on_the_topic_is_counted_and_left_alone(place: Place)
     told = place.letters("list")
     assert told.code == 0
     assert f"incomplete: {len(written) - 1} of {len(written)} parts" in told.out
-    assert "1 letters; 1 incomplete; 6 records of the topic are no dead letters" in told.err
+    assert "1 letter; 1 incomplete; other records on the topic: 6" in told.err
     shown = place.letters("show", str(where), "--content")
     assert (shown.code, "there is no whole content" in shown.err) == (1, True)
     replay = place.letters("replay", "--yes")

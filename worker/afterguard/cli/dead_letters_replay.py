@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from afterguard.cli import dead_letters_filters as by
-from afterguard.cli.dead_letters_told import as_fields, progress, state
+from afterguard.cli.dead_letters_told import as_fields, counted, plain, progress, state
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import BOOTSTRAP, CONFIG, settings_of
 from afterguard.cli.replay_run import on_signals
@@ -147,7 +147,7 @@ def _tell_plan(
     for (target, reason), count in sorted(
         Counter((to or it.place.topic, it.reason) for it in letters).items()
     ):
-        typer.echo(f"{count} letters for {reason} to {target}")
+        typer.echo(f"{counted(count)} for {plain(reason)} to {target}")
     others = {to or it.place.topic for it in letters} - {settings.topics.events}
     if others:
         typer.echo(
@@ -163,7 +163,7 @@ async def _put_back(
     topic = settings.topics.dead_letters
     stop = asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(_unless_left)
-    with on_signals(stop.set), progress(f"putting back {len(letters)} letters") as told:
+    with on_signals(stop.set), progress(f"putting back {counted(len(letters))}") as told:
         return await LetterReplay(
             KafkaLetterLog(settings.kafka, topic),
             lambda: replay_producer(settings.kafka, topic),
@@ -185,7 +185,7 @@ def _unless_left(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
 
 def _tell(done: PutBack, chosen: int) -> None:
     left = chosen - done.replayed - done.elsewhere - done.gone - len(done.refused)
-    typer.echo(f"{done.replayed} of {chosen} letters put back")
+    typer.echo(f"{done.replayed} of {counted(chosen)} put back")
     for count, what in (
         (done.elsewhere, "put back by somebody else meanwhile"),
         (done.gone, "deleted from the topic meanwhile"),

@@ -43,6 +43,11 @@ def plain(text: str, most: int = _SHOWN) -> str:
     return escape(clean if len(clean) <= most else f"{clean[:most]}…")
 
 
+def counted(letters: int) -> str:
+    """So many letters, in words."""
+    return f"{letters} letter" if letters == 1 else f"{letters} letters"
+
+
 def state(letter: Letter) -> str:
     """What of a letter is there, in a few words."""
     if not letter.whole:
@@ -88,14 +93,14 @@ def print_table(letters: Sequence[Letter]) -> None:
 
 def print_summary(letters: Sequence[Letter], catalogue: Catalogue, *, shown: int) -> None:
     """How many there are, and what is odd about them; on stderr, so that a pipe stays clean."""
-    some = f"{len(letters)} letters" + (f", {shown} shown" if shown < len(letters) else "")
+    some = counted(len(letters)) + (f", {shown} shown" if shown < len(letters) else "")
     told = [some]
     if incomplete := sum(not it.whole for it in letters):
         told.append(f"{incomplete} incomplete")
     if before := sum(it.replays > 0 for it in letters):
-        told.append(f"{before} replayed before")
+        told.append(f"{before} replayed")
     if catalogue.foreign:
-        told.append(f"{catalogue.foreign} records of the topic are no dead letters")
+        told.append(f"other records on the topic: {catalogue.foreign}")
     typer.echo("; ".join(told), err=True)
 
 

@@ -87,7 +87,12 @@ async def scan_topic(
                 progress(read, whole)
             elif monotonic() - moved_at > kafka.request_timeout_ms / 1000:
                 raise StreamUnavailable(f"topic {topic!r}: nothing comes after {read} of {whole}")
-    except (KafkaError, UnicodeDecodeError) as error:  # the latter for names of headers
+    except UnicodeDecodeError as error:
+        raise StreamUnavailable(
+            f"topic {topic!r} holds a record with a header name that is not UTF-8, against the "
+            "protocol; the client gives no access to what stands behind it"
+        ) from error
+    except KafkaError as error:
         raise StreamUnavailable(
             f"reading topic {topic!r} failed: {type(error).__name__}"
         ) from error
