@@ -5,9 +5,10 @@ ctypes, for the Python binding offers none of them. It elects group leaders, mov
 down, comes back and answers with errors, which the embedded broker cannot. What it is no use for:
 transactions (an aborted record is shown) and anything that must outlive this process.
 
-Two of its ways differ from a broker's. It takes a group for settled once the leader has dealt out,
+Some of its ways differ from a broker's. It takes a group for settled once the leader has dealt out,
 and refuses the members that ask a moment later what they got; so leaders of this process wait that
-moment. And every rebalance takes it the session timeout less a second.
+moment. Every rebalance takes it the session timeout less a second, and commits are refused
+meanwhile. It does not know a record again that an idempotent producer sends a second time.
 """
 
 import asyncio
@@ -172,7 +173,7 @@ class MockCluster:
 def _function(name: str, result: Any, *kinds: Any) -> Callable[..., Any]:
     function = _library()[name]
     function.restype, function.argtypes = result, kinds
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _library() -> ctypes.CDLL:

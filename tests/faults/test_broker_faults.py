@@ -33,6 +33,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("expected_errors")]
 
 EVENTS = 200
 ENDS_WITHIN_S = 40.0
+# Longer than any outage here, so that each shows its own cost and not that of a rebalance.
+LONG_SESSION = {"session_timeout_ms": 20_000, "heartbeat_interval_ms": 500}
 # In flight at once: what a replaced producer may write twice.
 IN_FLIGHT = 50
 
@@ -47,7 +49,7 @@ def cluster() -> Iterator[MockCluster]:
 
 def quick(cluster: MockCluster, **sections: Any) -> Settings:
     sections.setdefault("intake", {"max_events_in_flight": IN_FLIGHT})
-    sections["kafka"] = {**QUICK_GROUP, **sections.get("kafka", {})}
+    sections.setdefault("kafka", LONG_SESSION)
     return worker_settings(cluster.broker, TopicSettings(), **sections)
 
 
@@ -72,15 +74,22 @@ async def ending(settings: Settings) -> AsyncIterator[tuple[App, "asyncio.Task[E
 
 
 async def nothing_is_missing(cluster: MockCluster, settings: Settings, events: int) -> int:
-    """Another worker does what is left; gives how many outputs stand there twice."""
-    async with serving(settings):
-        async with asyncio.timeout(ENDS_WITHIN_S):
-            while sum((await committed_of(cluster.broker, settings)).values()) < events:
-                await asyncio.sleep(0.1)
+    """Counts what stands in the topics; gives how many outputs stand there twice."""
+    assert sum((await committed_of(cluster.broker, settings)).values()) == events
     found = await look(cluster.broker, settings.topics)
     assert len(found.events) == events
     assert found.lost == []
     return doubled(found)
+
+
+async def done_by_another(cluster: MockCluster, settings: Settings) -> int:
+    """Another worker does what is left; gives how many outputs stand there twice."""
+    assert sum((await committed_of(cluster.broker, settings)).values()) < EVENTS
+    async with serving(settings):
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            while sum((await committed_of(cluster.broker, settings)).values()) < EVENTS:
+                await asyncio.sleep(0.1)
+    return await nothing_is_missing(cluster, settings, EVENTS)
 
 
 async def test_leaders_and_coordinators_that_move_cost_nothing(cluster: MockCluster) -> None:
@@ -98,7 +107,7 @@ async def test_leaders_and_coordinators_that_move_cost_nothing(cluster: MockClus
     assert await nothing_is_missing(cluster, settings, 4 * EVENTS) == 0
 
 
-async def test_one_broker_of_three_that_goes_and_comes_back_costs_nothing(
+async def test_one_broker_of_three_that_goes_and_comes_back_is_waited_for(
     cluster: MockCluster,
 ) -> None:
     settings = quick(cluster)
@@ -111,7 +120,9 @@ async def test_one_broker_of_three_that_goes_and_comes_back_costs_nothing(
             cluster.up(broker)
         await fill(cluster.broker, settings.topics, EVENTS)
         await settled(app, 2 * EVENTS)
-    assert await nothing_is_missing(cluster, settings, 2 * EVENTS) == 0
+    repeated = await nothing_is_missing(cluster, settings, 2 * EVENTS)
+    # This cluster does not know a record again whose acknowledgement was cut off; a broker does.
+    assert repeated <= len(cluster.ids) * IN_FLIGHT
 
 
 async def test_all_brokers_gone_in_the_middle_are_waited_for(cluster: MockCluster) -> None:
@@ -124,13 +135,13 @@ async def test_all_brokers_gone_in_the_middle_are_waited_for(cluster: MockCluste
         assert app.assignments.fates.balanced
         cluster.up(*cluster.ids)
         await settled(app, EVENTS)
-    assert await nothing_is_missing(cluster, settings, EVENTS) == 0
+    assert await nothing_is_missing(cluster, settings, EVENTS) <= IN_FLIGHT
 
 
 async def test_brokers_that_never_come_back_end_the_worker_with_its_work_unsettled(
     cluster: MockCluster,
 ) -> None:
-    kafka = {"away_timeout_s": 4, "request_timeout_ms": 2_000}
+    kafka = {**QUICK_GROUP, "away_timeout_s": 4, "request_timeout_ms": 2_000}
     settings = quick(cluster, kafka=kafka)
     await fill(cluster.broker, settings.topics, EVENTS)
     async with ending(settings) as (app, running):
@@ -138,22 +149,21 @@ async def test_brokers_that_never_come_back_end_the_worker_with_its_work_unsettl
         cluster.down(*cluster.ids)
     assert running.result() is ExitCode.STREAM_LOST
     cluster.up(*cluster.ids)
-    assert await nothing_is_missing(cluster, settings, EVENTS) <= EVENTS - EVENTS // 4
+    assert await done_by_another(cluster, settings) <= 2 * IN_FLIGHT
 
 
 @pytest.mark.parametrize("code", [TOO_LARGE, TOPIC_REFUSED], ids=["too large", "not allowed"])
 async def test_an_output_that_the_broker_refuses_ends_the_worker_and_is_not_lost(
     cluster: MockCluster, code: int
 ) -> None:
-    settings = quick(cluster)
+    settings = quick(cluster, kafka=QUICK_GROUP)
     await fill(cluster.broker, settings.topics, EVENTS)
     cluster.answer(PRODUCE, code, times=1)
     async with ending(settings) as (_, running):
         pass
     assert running.result() is ExitCode.STREAM_LOST
     cluster.relent(PRODUCE)
-    assert sum((await committed_of(cluster.broker, settings)).values()) < EVENTS
-    assert await nothing_is_missing(cluster, settings, EVENTS) <= IN_FLIGHT
+    assert await done_by_another(cluster, settings) <= IN_FLIGHT
 
 
 @pytest.mark.parametrize(
@@ -193,11 +203,11 @@ async def test_a_producer_whose_numbers_do_not_fit_is_replaced_and_loses_nothing
 async def test_a_producer_that_breaks_again_and_again_ends_the_worker(
     cluster: MockCluster,
 ) -> None:
-    settings = quick(cluster)
+    settings = quick(cluster, kafka=QUICK_GROUP)
     await fill(cluster.broker, settings.topics, EVENTS)
     cluster.answer(PRODUCE, OUT_OF_ORDER, times=100)
     async with ending(settings) as (_, running):
         pass
     assert running.result() is ExitCode.STREAM_LOST
     cluster.relent(PRODUCE)
-    await nothing_is_missing(cluster, settings, EVENTS)
+    assert await done_by_another(cluster, settings) <= 2 * IN_FLIGHT

@@ -109,6 +109,9 @@ async def _sever(client: _Stoppable) -> None:
     }
     for task in tasks:
         task.cancel()
+    buffer = getattr(client, "_message_accumulator", None)
+    if buffer is not None:  # its `close` waits for as long as anything in it may yet be sent
+        buffer.fail_all(KafkaError("the producer was given up"))
     if tasks:
         await asyncio.wait(tasks, timeout=_SEVER_S)
     network = getattr(client, "client", None) or getattr(client, "_client", None)

@@ -186,10 +186,10 @@ class KafkaProducer:
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.wait({self._replacing})
-        producer = self._producer
-        if producer is not None:
-            await put_away(producer, "producer")
-        self._producer = None
+        # What it cannot flush is nobody's to replace any more.
+        client, self._producer = self._producer, None
+        if client is not None:
+            await put_away(client, "producer")
 
     @property
     def _started(self) -> AIOKafkaProducer:
