@@ -98,6 +98,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.timeout(600)
 def test_a_killed_and_a_frozen_engine_are_started_again_and_every_request_is_answered(
     tmp_path: Path,
 ) -> None:
@@ -108,7 +109,7 @@ def test_a_killed_and_a_frozen_engine_are_started_again_and_every_request_is_ans
         [sys.executable, file, json.dumps(section)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )

@@ -115,17 +115,31 @@ async def test_without_redis_there_are_no_deaths_and_nobody_waits() -> None:
     async with life_of("redis://127.0.0.1:1", "t") as attempts, asyncio.timeout(10):
         await attempts.charge(asked(), 3)
         attempts.remember(asked(), 3)
+        assert await attempts.deaths(asked(1)) == 0
+    async with life_of("redis://127.0.0.1:1", "t") as attempts:
         assert await attempts.deaths(asked()) == 0
+
+
+async def test_what_another_owner_left_is_seen_within_a_second(life: Life) -> None:
+    now = 100.0
+    async with life() as first, life() as second:
+        second._clock = lambda: now
+        assert await second.deaths(asked()) == 0
+        await first.charge(asked(), 2)
+        now = 101.1
+        assert await second.deaths(asked()) == 2
 
 
 async def test_a_value_that_is_no_count_is_none(redis_url: str) -> None:
     prefix = f"t-{uuid4().hex[:8]}"
     async with life_of(redis_url, prefix) as attempts:
         await attempts.charge(asked(), 1)
-        async with Redis.from_url(redis_url) as client:
-            (key,) = [key async for key in client.scan_iter(f"{prefix}:*")]
-            await client.hset(key, f"0/{POLICY.id}", "no number")
+    async with Redis.from_url(redis_url) as client:
+        (key,) = [key async for key in client.scan_iter(f"{prefix}:*")]
+        await client.hset(key, f"0/{POLICY.id}", "no number")
+        async with life_of(redis_url, prefix) as attempts:
             assert await attempts.deaths(asked()) == 0
-            await client.set(key, "no hash")
+        await client.set(key, "no hash")
+        async with life_of(redis_url, prefix) as attempts:
             assert await attempts.deaths(asked()) == 0
             await attempts.charge(asked(), 1)

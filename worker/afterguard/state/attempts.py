@@ -1,15 +1,16 @@
 """Deaths behind requests, in Redis; see `flow.ports.Attempts`.
 
-One hash holds the requests of about a thousand offsets of a partition, so all that is asked or
-kept at one time is a few commands, whatever the number of requests: an INCR and an EXPIRE for each
-would cost ten times as much. Counts are written and not increased: only the owner of a partition
-writes there, and it has just read them.
+One hash holds the requests of about a thousand offsets of a partition. It is read as a whole, once
+a second at most, so most questions cost nothing; what is to be kept in one turn of the loop goes
+out as one HSET and one HDEL for each hash. An INCR and an EXPIRE for each request would cost
+several times as much. Counts are written and not increased: only the owner of a partition writes
+there, and it has just read them.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
 
 from redis.asyncio.client import Pipeline
 
@@ -18,15 +19,23 @@ from afterguard.flow.ports import JudgeRequest
 from afterguard.state.batches import Batches
 
 _OFFSETS_A_HASH: Final = 1_024
-# A count that cannot be written is lost; what waits must not grow without end.
-_MOST_WAITING: Final = 20_000
+# Another owner's deaths come with its partition, and that takes a session timeout.
+_FRESH_S: Final = 1.0
+# Far more than what is in flight can be spread over.
+_MOST_HASHES: Final = 1_000
 
 
-class _Place(NamedTuple):
-    """Where the count of one request is kept."""
+class _Hash:
+    """What is known of one hash, and what it is to hold."""
 
-    key: str
-    field: str
+    __slots__ = ("key", "known", "read_at", "reading", "wanted")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.known: dict[str, int] = {}
+        self.wanted: dict[str, int] = {}
+        self.read_at = float("-inf")
+        self.reading: asyncio.Task[None] | None = None
 
 
 class RedisAttempts:
@@ -36,14 +45,20 @@ class RedisAttempts:
         batches: The connection.
         group_id: Of the consumer group: each judges for itself.
         ttl_s: How long a hash is kept after the last write to it.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, batches: Batches, group_id: str, ttl_s: int) -> None:
-        self._batches, self._ttl_s = batches, ttl_s
+    def __init__(
+        self,
+        batches: Batches,
+        group_id: str,
+        ttl_s: int,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._batches, self._ttl_s, self._clock = batches, ttl_s, clock
         self._prefix = f"{batches.prefix}attempts:{group_id}:"
-        self._asked: dict[_Place, asyncio.Future[int]] = {}
-        self._reads: set[asyncio.Task[None]] = set()
-        self._wanted: dict[_Place, int] = {}
+        self._hashes: dict[tuple[str, int, int], _Hash] = {}
+        self._touched: set[_Hash] = set()
         self._owed: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
@@ -65,16 +80,17 @@ class RedisAttempts:
 
     async def deaths(self, request: JudgeRequest) -> int:
         """See `flow.ports.Attempts.deaths`."""
-        if request.origin is None or self._writer is None:
+        origin = request.origin
+        if origin is None or self._writer is None:
             return 0
-        place = self._place(request.origin, request)
-        answer = self._asked.get(place)
-        if answer is None:
-            loop = asyncio.get_running_loop()
-            if not self._asked:
-                loop.call_soon(self._ask)
-            answer = self._asked[place] = loop.create_future()
-        return await asyncio.shield(answer)
+        kept, field = self._hash(origin), _field(origin, request)
+        if self._clock() - kept.read_at > _FRESH_S:
+            if kept.reading is None:
+                kept.reading = asyncio.create_task(self._read(kept))
+            # Others wait for the same answer: who is cancelled must not take it from them.
+            await asyncio.wait({kept.reading})
+        wanted = kept.wanted.get(field)
+        return kept.known.get(field, 0) if wanted is None else wanted
 
     async def charge(self, request: JudgeRequest, deaths: int) -> None:
         """See `flow.ports.Attempts.charge`."""
@@ -82,46 +98,46 @@ class RedisAttempts:
             return
         written = asyncio.get_running_loop().create_future()
         self._owed.append(written)
-        self._want(self._place(request.origin, request), deaths)
+        self._want(request.origin, request, deaths)
         await written
 
     def remember(self, request: JudgeRequest, deaths: int) -> None:
         """See `flow.ports.Attempts.remember`."""
         if request.origin is not None:
-            self._want(self._place(request.origin, request), deaths)
+            self._want(request.origin, request, deaths)
 
-    def _place(self, origin: Coordinates, request: JudgeRequest) -> _Place:
-        at = f"{origin.topic}/{origin.partition}/{origin.offset // _OFFSETS_A_HASH}"
-        return _Place(self._prefix + at, f"{origin.offset}/{request.policy.id}")
+    def _hash(self, origin: Coordinates) -> _Hash:
+        place = origin.topic, origin.partition, origin.offset // _OFFSETS_A_HASH
+        kept = self._hashes.get(place)
+        if kept is None:
+            if len(self._hashes) >= _MOST_HASHES:
+                self._hashes.clear()
+            kept = _Hash(f"{self._prefix}{place[0]}/{place[1]}/{place[2]}")
+            self._hashes[place] = kept
+        return kept
 
-    def _want(self, place: _Place, deaths: int) -> None:
-        if len(self._wanted) < _MOST_WAITING or place in self._wanted:
-            self._wanted[place] = deaths
+    def _want(self, origin: Coordinates, request: JudgeRequest, deaths: int) -> None:
+        kept, field = self._hash(origin), _field(origin, request)
+        kept.wanted[field] = deaths
+        if deaths:
+            kept.known[field] = deaths
+        else:
+            kept.known.pop(field, None)
+        self._touched.add(kept)
         self._wake.set()
 
-    def _ask(self) -> None:
-        asked, self._asked = self._asked, {}
-        task = asyncio.create_task(self._read(asked))
-        self._reads.add(task)
-        task.add_done_callback(self._reads.discard)
-
-    async def _read(self, asked: dict[_Place, "asyncio.Future[int]"]) -> None:
-        fields = _by_key(asked)
-        found: dict[_Place, int] = {}
+    async def _read(self, kept: _Hash) -> None:
+        answers: list[Any] | None = None
         try:
-            answers = await self._batches.run(
-                lambda pipe: [pipe.hmget(key, names) for key, names in fields.items()]
-            )
-            for (key, names), values in zip(fields.items(), answers or (), strict=False):
-                found |= _counts(key, names, values)
+            answers = await self._batches.run(lambda pipe: pipe.hgetall(kept.key))
         finally:
-            # Whatever happens, nobody may be left waiting.
-            for place, answer in asked.items():
-                if not answer.done():
-                    answer.set_result(found.get(place, 0))
+            # A command that Redis refused has an error in the place of its answer.
+            found = answers[0] if answers else None
+            kept.known = _counts(found) if isinstance(found, dict) else {}
+            kept.read_at, kept.reading = self._clock(), None
 
     async def _write(self) -> None:
-        while not self._closing or self._wanted:
+        while not self._closing or self._touched:
             await self._wake.wait()
             # All that this turn of the loop brings goes out together.
             await asyncio.sleep(0)
@@ -129,45 +145,42 @@ class RedisAttempts:
 
     async def _flush(self) -> None:
         self._wake.clear()
-        wanted, self._wanted = self._wanted, {}
+        touched, self._touched = self._touched, set()
         owed, self._owed = self._owed, []
         try:
-            if wanted:
-                await self._batches.run(lambda pipe: self._fill(pipe, wanted))
+            if touched:
+                await self._batches.run(lambda pipe: self._fill(pipe, touched))
         finally:
+            # Whatever happens, nobody may be left waiting.
             for written in owed:
                 if not written.done():
                     written.set_result(None)
 
-    def _fill(self, pipe: Pipeline, wanted: dict[_Place, int]) -> None:
-        kept: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        gone: list[_Place] = []
-        for place, deaths in wanted.items():
-            if deaths:
-                kept[place.key][place.field] = deaths
-            else:
-                gone.append(place)
+    def _fill(self, pipe: Pipeline, touched: set[_Hash]) -> None:
         # In a pipeline a command only queues, and gives the pipeline back.
-        for key, counts in kept.items():
-            _ = pipe.hset(key, mapping={name: str(deaths) for name, deaths in counts.items()})
-            _ = pipe.expire(key, self._ttl_s)
-        for key, names in _by_key(gone).items():
-            _ = pipe.hdel(key, *names)
+        for kept in touched:
+            wanted, kept.wanted = kept.wanted, {}
+            charged: list[str | int] = []
+            gone: list[str] = []
+            for field, deaths in wanted.items():
+                if deaths:
+                    charged += field, deaths
+                else:
+                    gone.append(field)
+            if charged:
+                _ = pipe.hset(kept.key, items=charged)
+                _ = pipe.expire(kept.key, self._ttl_s)
+            if gone:
+                _ = pipe.hdel(kept.key, *gone)
 
 
-def _by_key(places: Iterable[_Place]) -> dict[str, list[str]]:
-    fields: defaultdict[str, list[str]] = defaultdict(list)
-    for key, field in places:
-        fields[key].append(field)
-    return fields
+def _field(origin: Coordinates, request: JudgeRequest) -> str:
+    return f"{origin.offset}/{request.policy.id}"
 
 
-def _counts(key: str, names: list[str], values: Any) -> dict[_Place, int]:  # noqa: ANN401 (redis)
-    # A command that Redis refused has an error in the place of its answer.
-    if not isinstance(values, list):
-        return {}
+def _counts(found: dict[bytes, bytes]) -> dict[str, int]:
     return {
-        _Place(key, name): int(value)
-        for name, value in zip(names, values, strict=True)
-        if value is not None and value.isdigit()
+        field.decode("utf-8", "replace"): int(value)
+        for field, value in found.items()
+        if value.isdigit()
     }
