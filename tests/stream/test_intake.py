@@ -1,7 +1,7 @@
 """Intake: as many records as the budget allows, and every record has a fate."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 import orjson
@@ -77,9 +77,15 @@ class Room:
             metrics=self.metrics,
         )
         self.settle = Settle(self.consumer, self.assignments, interval_s=0.5)
-        self.rebalance = Rebalance(
-            self.assignments, self.intake, self.settle, withdraw=lambda: 0, grace_s=0.0
-        )
+        self.rebalance = Rebalance(self.intake, self.settle, self, grace_s=0.0)
+
+    def cast_off(self) -> int:
+        """See `stream.rebalance.Travelling`: no work is in flight here."""
+        return 0
+
+    def land(self, partitions: Collection[tuple[str, int]]) -> int:
+        """See `stream.rebalance.Travelling`."""
+        return 0
 
     def _decode(self, record: InputRecord) -> ChatEvent:
         if record.value == self.odd:
