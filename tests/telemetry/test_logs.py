@@ -25,9 +25,24 @@ except ConnectionError:
 """
 
 
-def _lines() -> list[dict[str, object]]:
+ASKING = """
+import openai
+from afterguard.telemetry.logs import configure_logs
+from afterguard.telemetry.settings import LogSettings
+configure_logs(LogSettings(level="debug"))
+client = openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="KEY", max_retries=0)
+try:
+    client.chat.completions.create(model="m", messages=[{"role": "user", "content": "SAID"}])
+except openai.APIConnectionError:
+    configure_logs(LogSettings())
+    import logging
+    logging.getLogger("ours").info("refused")
+"""
+
+
+def _lines(script: str = SCRIPT) -> list[dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, check=True, timeout=60
     )
     assert done.stdout == b""
     return [orjson.loads(line) for line in done.stderr.splitlines()]
@@ -43,6 +58,14 @@ def test_every_line_is_json_whoever_wrote_it() -> None:
 
 def test_a_client_library_does_not_tell_every_request() -> None:
     assert "HTTP Request" not in str(_lines())
+
+
+def test_the_client_of_a_model_server_tells_no_text_at_any_level() -> None:
+    pytest.importorskip("openai", reason="the extra openai is not installed")
+    written = str(_lines(ASKING))
+    assert "refused" in written
+    assert "SAID" not in written
+    assert "KEY" not in written
 
 
 def test_texts_and_secrets_are_hidden() -> None:
