@@ -108,6 +108,54 @@ async def test_nothing_comes_while_paused_and_all_of_it_afterwards(log: Log) -> 
         assert [it.coordinates.offset for it in await take(consumer, 15)] == list(range(5, 20))
 
 
+async def test_a_partition_paused_by_name_stays_so_when_all_are_resumed(log: Log) -> None:
+    topic = await log.topic(partitions=2)
+    await write(log, [*numbered(topic, 5, 0), *numbered(topic, 5, 1)])
+    async with member(log, topic) as consumer:
+        consumer.pause([Partition(topic, 0)])
+        consumer.pause()
+        consumer.resume()
+        assert {it.coordinates.partition for it in await take(consumer, 5)} == {1}
+        assert await nothing_more(consumer)
+        consumer.resume([Partition(topic, 0)])
+        assert {it.coordinates.partition for it in await take(consumer, 5)} == {0}
+
+
+async def test_what_is_resumed_by_name_waits_while_all_are_paused(log: Log) -> None:
+    topic = await log.topic(partitions=1)
+    await write(log, numbered(topic, 5))
+    async with member(log, topic) as consumer:
+        consumer.pause([Partition(topic, 0)])
+        consumer.pause()
+        consumer.resume([Partition(topic, 0)])
+        assert await nothing_more(consumer)
+        consumer.resume()
+        assert len(await take(consumer, 5)) == 5
+
+
+async def test_reading_goes_on_where_it_is_sent(log: Log) -> None:
+    topic = await log.topic(partitions=1)
+    where = Partition(topic, 0)
+    await write(log, numbered(topic, 10))
+    async with member(log, topic) as consumer:
+        await take(consumer, 6)
+        consumer.seek(where, 2)
+        assert [it.coordinates.offset for it in await take(consumer, 8)] == list(range(2, 10))
+        with pytest.raises(StreamUnavailable):
+            consumer.seek(Partition(topic, 7), 0)
+
+
+async def test_what_is_committed_can_be_asked(log: Log) -> None:
+    topic = await log.topic(partitions=2)
+    one, other = Partition(topic, 0), Partition(topic, 1)
+    await write(log, numbered(topic, 5))
+    async with member(log, topic) as consumer:
+        await take(consumer, 5)
+        assert await consumer.commit({one: 4})
+        assert await consumer.committed([one, other]) == {one: 4, other: None}
+        assert await consumer.beginnings([one, other]) == {one: 0, other: 0}
+
+
 async def test_a_new_member_goes_on_at_the_commit(log: Log) -> None:
     topic = await log.topic(partitions=1)
     await write(log, numbered(topic, 10))

@@ -115,7 +115,9 @@ async def stable_offsets(
     waiting = set(partitions)
     found: dict[Partition, int | None] = {}
     while True:
-        for partition, offset, code in await _answer(consumer, StableOffsetFetch(group, waiting)):
+        for partition, offset, code in await _answer(
+            consumer, StableOffsetFetch(group, sorted(waiting))
+        ):
             if code == 0:
                 found[partition] = None if offset == _NO_OFFSET else offset
                 waiting.discard(partition)
