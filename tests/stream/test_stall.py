@@ -40,7 +40,7 @@ def test_a_partition_that_went_and_came_back_begins_anew() -> None:
 
 
 def test_one_that_moves_does_not_hide_one_that_stands() -> None:
-    stall = Stall(LIMIT_S)
+    stall, told = Stall(LIMIT_S), list[Partition]()
     for now in range(0, 61, 10):
         told = stall.look(
             {HERE: Reading(now, 100, held=False), THERE: Reading(1, 100, held=False)}, now

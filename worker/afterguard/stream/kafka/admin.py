@@ -1,10 +1,12 @@
 """Topics: what the worker needs, what the broker has, and making what is missing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
@@ -15,7 +17,10 @@ from afterguard.stream.kafka.refusals import refusal
 from afterguard.stream.kafka.security import security_arguments
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
+_log = structlog.get_logger(__name__)
+
 _USUAL_REPLICATION: Final = 3
+_CLOSE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,20 +179,29 @@ async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
         try:
             await admin.start()
         except BaseException:
-            await admin.close()
+            await _close(admin)
             raise
         return admin
 
     admin = await until_it_answers(connect, kafka)
     try:
-        yield admin
-    except KafkaError as error:
+        async with asyncio.timeout(kafka.start_timeout_s):
+            yield admin
+    except (KafkaError, TimeoutError) as error:
         why = await refusal(kafka)
         told = why.text if why is not None else f"{type(error).__name__}: {error}"
         kind = StreamError if why is not None and why.lasting else StreamUnavailable
         raise kind(f"{kafka.bootstrap_servers}: {told}") from None
     finally:
-        await admin.close()
+        await _close(admin)
+
+
+async def _close(admin: AIOKafkaAdminClient) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await admin.close()
+    except (KafkaError, OSError, TimeoutError) as error:
+        _log.warning("a Kafka client did not stop as it should", error=type(error).__name__)
 
 
 async def _states(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, TopicState]:
