@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 _LOOK_S = 0.25
 
@@ -49,20 +51,32 @@ class Commits:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._client.stop()
 
-    async def until(self, ends: Mapping[int, int], within_s: float) -> bool:
-        """Wait until everything before these offsets is committed."""
-        deadline = monotonic() + within_s
+    async def until(self, ends: Mapping[int, int], patience_s: float) -> bool:
+        """Wait until everything before these offsets is committed.
+
+        Args:
+            ends: One past the last, by partition.
+            patience_s: For how long nothing at all may be committed, seconds.
+
+        Returns:
+            False when it was longer.
+        """
+        before, since = dict(self.offsets), monotonic()
         while not passed(self.offsets, ends):
-            if monotonic() > deadline or (self._task is not None and self._task.done()):
+            if self.offsets != before:
+                before, since = dict(self.offsets), monotonic()
+            if monotonic() - since > patience_s or (self._task and self._task.done()):
                 return False
             await asyncio.sleep(_LOOK_S)
         return True
 
     async def _follow(self) -> None:
         while True:
-            for it in self._partitions:
-                if (offset := await self._client.committed(it)) is not None:
-                    self.offsets[it.partition] = offset
+            # The broker may be frozen; the next look asks again.
+            with suppress(KafkaError):
+                for it in self._partitions:
+                    if (offset := await self._client.committed(it)) is not None:
+                        self.offsets[it.partition] = offset
             self._told(self.offsets, monotonic())
             await asyncio.sleep(_LOOK_S)
 

@@ -9,7 +9,7 @@ from tests.chaos.fault import Quota, Scene, until
 from tests.chaos.member import Kind, Member, State
 
 # A tiny model on two busy cores.
-_RESTART_S = 90.0
+_RESTART_S = 180.0
 
 
 def _one_with(scene: Scene, kind: Kind) -> list[Member] | None:
