@@ -2,9 +2,8 @@
 
 One hash holds the requests of about a thousand offsets of a partition. It is read as a whole, once
 a second at most, so most questions cost nothing; what is to be kept in one turn of the loop goes
-out as one HSET and one HDEL for each hash. An INCR and an EXPIRE for each request would cost
-several times as much. Counts are written and not increased: only the owner of a partition writes
-there, and it has just read them.
+out as one HSET and one HDEL for each hash, whatever the number of requests. Counts are written and
+not increased: only the owner of a partition writes there, and it has just read them.
 """
 
 import asyncio
