@@ -21,6 +21,7 @@ import yaml
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
+from benchmarks.bounded_fetches import BoundedFetches
 from benchmarks.flatness import flatness
 from benchmarks.load import flood
 from benchmarks.overhead import POLICY
@@ -29,6 +30,7 @@ from benchmarks.overload_sample import Sample, ready_port, sample
 AT_ONCE, LATENCY_S = 10, 0.2
 SUSTAINABLE_PER_S = AT_ONCE / LATENCY_S
 EVENTS_IN_FLIGHT = 4_000
+_FETCH_BYTES = 2**20
 _GROWTH_SHARE, _GROWTH_MIB = 0.05, 8.0
 _END_S = 60.0
 
@@ -66,12 +68,17 @@ async def measure(seconds: float, factor: float, every_s: float) -> list[Sample]
         folder = Path(name)
         (folder / "policies").mkdir()
         (folder / "policies" / "bench.md").write_text(POLICY, encoding="utf-8")
-        async with EmbeddedBroker() as broker:
+        async with (
+            EmbeddedBroker() as broker,
+            BoundedFetches(int(broker.bootstrap_servers.rpartition(":")[2]), _FETCH_BYTES) as proxy,
+        ):
             servers, topics = broker.bootstrap_servers, TopicSettings()
             kafka = KafkaSettings(bootstrap_servers=servers)
             await create_topics(kafka, plan_topics(topics, partitions=2, replication=1))
             config = folder / "worker.yaml"
-            config.write_text(yaml.safe_dump(settings(servers, str(folder / "policies"))))
+            config.write_text(
+                yaml.safe_dump(settings(proxy.bootstrap_servers, str(folder / "policies")))
+            )
             log = folder / "worker.log"
             with log.open("wb") as output:
                 worker = await asyncio.create_subprocess_exec(

@@ -120,7 +120,7 @@ def test_an_old_event_that_others_pass_does_not_keep_their_empty_seats() -> None
         lanes.push(Event(number, Lane.STANDARD, 0.0), Lane.STANDARD, AGEING_S, float(number) / 10)
         lanes.pop()
     lane = lanes._lanes[Lane.STANDARD]
-    kept = (lane._arrived, lane._places, lane._dated, lane._undated)
+    kept = (lane._places, lane._dated, lane._undated)
     assert sum(len(it) for it in kept) < 300
 
 
@@ -201,6 +201,7 @@ class Traffic(RuleBasedStateMachine):
     @invariant()
     def none_is_lost(self) -> None:
         assert len(self.lanes) == len(self.waiting)
+        assert {it.number for it in self.lanes} == set(self.waiting)
 
     def teardown(self) -> None:
         assert sorted(order(self.lanes)) == sorted(self.waiting)

@@ -14,8 +14,8 @@ than that stands behind it.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from heapq import heapify, heappop, heappush
-from itertools import chain, count, islice
+from heapq import heapify, heappop, heappush, nsmallest
+from itertools import chain, count
 from typing import Generic, NamedTuple, TypeVar
 
 from afterguard.contracts.words import Lane
@@ -68,36 +68,33 @@ class _Place(Generic[Waiting]):
 
 
 class _Seat(Generic[Waiting]):
-    """One waiting event; empty once it left."""
+    """One waiting event."""
 
     __slots__ = ("arrival", "due", "held", "waiting")
 
     def __init__(self, waiting: Waiting, place: float, due: float) -> None:
-        self.waiting: Waiting | None = waiting
+        self.waiting = waiting
         self.arrival, self.due = place, due
         self.held = _Place(place, self)
 
 
 class _Lane(Generic[Waiting]):
-    """One lane: its events by arrival, by place, and by when they are due."""
+    """One lane: its events by when they are due, and their places in order."""
 
     def __init__(self) -> None:
-        self._arrived: deque[_Seat[Waiting]] = deque()
-        self._places: deque[_Place[Waiting]] = deque()
         self._dated: list[tuple[float, int, _Seat[Waiting]]] = []
         self._undated: deque[_Seat[Waiting]] = deque()
+        self._places: deque[_Place[Waiting]] = deque()
         self._number = count()
-        self._size = 0
 
     def push(self, waiting: Waiting, place: float, deadline: float | None) -> None:
-        seat = _Seat(waiting, place, place + UNDATED_DUE_S if deadline is None else deadline)
-        self._arrived.append(seat)
-        self._places.append(seat.held)
         if deadline is None:
+            seat = _Seat(waiting, place, place + UNDATED_DUE_S)
             self._undated.append(seat)
         else:
+            seat = _Seat(waiting, place, deadline)
             heappush(self._dated, (deadline, next(self._number), seat))
-        self._size += 1
+        self._places.append(seat.held)
 
     def lowest(self) -> float | None:
         """The lowest place; None when nothing waits."""
@@ -107,70 +104,62 @@ class _Lane(Generic[Waiting]):
         return places[0].place if places else None
 
     def pop(self) -> Waiting:
-        """Take out what is due first; it goes at the lowest place."""
-        dated, undated = self._first_dated(), self._first_undated()
-        going = undated if dated is None else dated
-        if dated is not None and undated is not None and undated.due < dated.due:
-            going = undated
-        assert going is not None
-        whose = self._places[0].seat
+        """Take out what is due first; it goes at the lowest place, which `lowest` has just told."""
+        dated, undated = self._dated, self._undated
+        if dated and not (undated and undated[0].due < dated[0][0]):
+            going = heappop(dated)[2]
+        else:
+            going = undated.popleft()
+        whose = self._places.popleft().seat
         if whose is not None and whose is not going:
-            going.held, whose.held = whose.held, going.held
-            going.held.seat, whose.held.seat = going, whose
-        return self._take(going)
+            whose.held, going.held.seat = going.held, whose
+        else:
+            # No seat refers to itself: what has left is freed at once.
+            going.held.seat = None
+        return going.waiting
 
-    def overdue(self, now: float) -> Iterator[Waiting]:
+    def overdue(self, now: float, most: int) -> list[Waiting]:
         """Take out what is past its deadline."""
-        while (seat := self._first_dated()) is not None and seat.due <= now:
-            yield self._take(seat)
+        found: list[Waiting] = []
+        while self._dated and self._dated[0][0] <= now and len(found) < most:
+            found.append(self._leave(heappop(self._dated)[2]))
+        return found
 
-    def before(self, place: float) -> Iterator[Waiting]:
+    def before(self, place: float, most: int) -> list[Waiting]:
         """Take out what came at a lower place, the oldest first."""
-        arrived = self._arrived
-        while arrived and arrived[0].arrival < place:
-            seat = arrived.popleft()
-            if seat.waiting is not None:
-                yield self._take(seat)
+        old = nsmallest(
+            most, (it for it in self._seats() if it.arrival < place), key=lambda it: it.arrival
+        )
+        gone = set(map(id, old))
+        self._keep(lambda seat: id(seat) not in gone)
+        return [it.waiting for it in old]
 
     def keep(self, wanted: Callable[[Waiting], bool]) -> None:
-        for seat in self._arrived:
-            if seat.waiting is not None and not wanted(seat.waiting):
-                seat.waiting = seat.held.seat = None
-                self._size -= 1
-        self._tidy()
+        self._keep(lambda seat: wanted(seat.waiting))
 
     def __iter__(self) -> Iterator[Waiting]:
-        return (it.waiting for it in self._arrived if it.waiting is not None)
+        return (seat.waiting for seat in self._seats())
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._dated) + len(self._undated)
 
-    def _first_dated(self) -> _Seat[Waiting] | None:
-        while self._dated and self._dated[0][2].waiting is None:
-            heappop(self._dated)
-        return self._dated[0][2] if self._dated else None
+    def _seats(self) -> Iterator[_Seat[Waiting]]:
+        return chain((it[2] for it in self._dated), self._undated)
 
-    def _first_undated(self) -> _Seat[Waiting] | None:
-        while self._undated and self._undated[0].waiting is None:
-            self._undated.popleft()
-        return self._undated[0] if self._undated else None
+    def _leave(self, seat: _Seat[Waiting]) -> Waiting:
+        seat.held.seat = None
+        if len(self._places) > 2 * len(self) + _LOOSE:
+            self._places = deque(it for it in self._places if it.seat is not None)
+        return seat.waiting
 
-    def _take(self, seat: _Seat[Waiting]) -> Waiting:
-        waiting = seat.waiting
-        assert waiting is not None
-        seat.waiting = seat.held.seat = None
-        self._size -= 1
-        if len(self._arrived) > 2 * self._size + _LOOSE:
-            # Empty seats behind one that stays would be kept for as long as it stays.
-            self._tidy()
-        return waiting
-
-    def _tidy(self) -> None:
-        self._arrived = deque(it for it in self._arrived if it.waiting is not None)
-        self._undated = deque(it for it in self._undated if it.waiting is not None)
-        self._places = deque(it for it in self._places if it.seat is not None)
-        self._dated = [it for it in self._dated if it[2].waiting is not None]
+    def _keep(self, wanted: Callable[[_Seat[Waiting]], bool]) -> None:
+        for seat in self._seats():
+            if not wanted(seat):
+                seat.held.seat = None
+        self._dated = [it for it in self._dated if it[2].held.seat is not None]
         heapify(self._dated)
+        self._undated = deque(it for it in self._undated if it.held.seat is not None)
+        self._places = deque(it for it in self._places if it.seat is not None)
 
 
 class Lanes(Generic[Waiting]):
@@ -193,7 +182,7 @@ class Lanes(Generic[Waiting]):
         self._count += 1
 
     def __iter__(self) -> Iterator[Waiting]:
-        """What waits, lane by lane, the oldest of each first."""
+        """What waits, lane by lane."""
         return (waiting for lane in self._lanes.values() for waiting in lane)
 
     def pop(self) -> Turn[Waiting]:
@@ -219,8 +208,9 @@ class Lanes(Generic[Waiting]):
             now: Monotonic seconds.
             most: No more than this.
         """
-        every = [lane.overdue(now) for lane in self._lanes.values()]
-        found = list(islice(chain(*every), most))
+        found: list[Waiting] = []
+        for lane in self._lanes.values():
+            found += lane.overdue(now, most - len(found))
         self._count -= len(found)
         return found
 
@@ -232,7 +222,7 @@ class Lanes(Generic[Waiting]):
             place: Of its arrival, see `lane_place`.
             most: No more than this.
         """
-        found = list(islice(self._lanes[lane].before(place), most))
+        found = self._lanes[lane].before(place, most)
         self._count -= len(found)
         return found
 
