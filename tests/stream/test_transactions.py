@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 
 import pytest
-from tests.stream.test_exactly_once import GROUP, NO_EVENT, ONE, OTHER, TOPICS, Worker
+from tests.stream.weathered_worker import GROUP, NO_EVENT, ONE, OTHER, TOPICS, Worker
 
 from afterguard.contracts.dead_letters import DeadLetter
 from afterguard.contracts.errors import Fenced, PublishFailed, StreamUnavailable
