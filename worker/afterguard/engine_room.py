@@ -70,4 +70,5 @@ def engine_room(
         explained=restarting.explained if restarting else None,
     )
     watch = EngineWatch(judge, limit_s=limit_s, revivable=restarting)
+    metrics.engine_up.set_function(lambda: float(watch.answers))
     return EngineRoom(judge, watch, trials)

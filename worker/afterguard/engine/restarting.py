@@ -87,7 +87,6 @@ class RestartingJudge:
         self._proof: JudgeRequest | None = None
         self._reviving: asyncio.Task[None] | None = None
         self._failure = ""
-        metrics.engine_up.set_function(lambda: float(self.vitals.running))
 
     async def start(self) -> None:
         """See `Judge.start`."""

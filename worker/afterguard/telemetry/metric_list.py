@@ -115,7 +115,7 @@ METRICS: tuple[Metric, ...] = (
         "engine_up",
         "gauge",
         "0 or 1",
-        "Whether the engine runs; 0 while it is started again.",
+        "Whether the engine runs and answers; 0 while it is started again.",
         "see engine_restarts_total and the engine's log",
     ),
     Metric(
