@@ -12,8 +12,8 @@ from afterguard.telemetry.settings import LogFormat, LogSettings
 if TYPE_CHECKING:
     from structlog.types import Processor
 
-# Chatty below this level, and of no use to an operator. Some would tell more than they should, too:
-# aiokafka's requests hold the password of PLAIN, those of older versions of openai what people said.
+# Chatty below this level, and of no use to an operator. Some would tell too much: requests of
+# aiokafka hold the password of PLAIN, those of older versions of openai what people said.
 _QUIET = dict.fromkeys(
     ("aiokafka", "asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "openai"), logging.WARNING
 )
