@@ -70,10 +70,10 @@ class _Place(Generic[Waiting]):
 class _Seat(Generic[Waiting]):
     """One waiting event."""
 
-    __slots__ = ("arrival", "due", "held", "waiting")
+    __slots__ = ("arrival", "due", "held", "number", "waiting")
 
-    def __init__(self, waiting: Waiting, place: float, due: float) -> None:
-        self.waiting = waiting
+    def __init__(self, waiting: Waiting, number: int, place: float, due: float) -> None:
+        self.waiting, self.number = waiting, number
         self.arrival, self.due = place, due
         self.held = _Place(place, self)
 
@@ -88,12 +88,13 @@ class _Lane(Generic[Waiting]):
         self._number = count()
 
     def push(self, waiting: Waiting, place: float, deadline: float | None) -> None:
+        number = next(self._number)
         if deadline is None:
-            seat = _Seat(waiting, place, place + UNDATED_DUE_S)
+            seat = _Seat(waiting, number, place, place + UNDATED_DUE_S)
             self._undated.append(seat)
         else:
-            seat = _Seat(waiting, place, deadline)
-            heappush(self._dated, (deadline, next(self._number), seat))
+            seat = _Seat(waiting, number, place, deadline)
+            heappush(self._dated, (deadline, number, seat))
         self._places.append(seat.held)
 
     def lowest(self) -> float | None:
@@ -127,11 +128,12 @@ class _Lane(Generic[Waiting]):
 
     def before(self, place: float, most: int) -> list[Waiting]:
         """Take out what came at a lower place, the oldest first."""
-        old = nsmallest(
-            most, (it for it in self._seats() if it.arrival < place), key=lambda it: it.arrival
-        )
-        gone = set(map(id, old))
-        self._keep(lambda seat: id(seat) not in gone)
+        came = (it for it in self._seats() if it.arrival < place)
+        old = nsmallest(most, came, key=lambda it: it.number)
+        if not old:
+            return []
+        gone = {seat.number for seat in old}
+        self._keep(lambda seat: seat.number not in gone)
         return [it.waiting for it in old]
 
     def keep(self, wanted: Callable[[Waiting], bool]) -> None:
