@@ -16,6 +16,7 @@ from tests.samples import answered
 from afterguard.contracts.errors import (
     EngineDead,
     EngineUnavailable,
+    Fenced,
     PolicyError,
     PublishFailed,
     RejectedInput,
@@ -270,6 +271,7 @@ async def test_garbage_collection_is_as_it_was_when_the_worker_has_ended() -> No
         (EngineUnavailable("x"), 80),
         (StreamUnavailable("x"), 81),
         (PublishFailed("x"), 81),
+        (Fenced("x"), 82),
         (TopicMissing("x"), 81),
         (RejectedInput(RejectReason.NOT_JSON, "x"), 1),
         (ValueError("x"), 1),

@@ -26,7 +26,7 @@ _ATTEMPTS: Final = 8
 
 MakeProducer = Callable[[Partition], TransactionalProducer]
 Armed = Callable[[Partition, TransactionalProducer, int], None]
-Unarmed = Callable[[Partition, StreamError], None]
+Unarmed = Callable[[Partition, Exception], None]
 
 
 class Arming:
@@ -124,6 +124,10 @@ class Arming:
                     partition=str(partition),
                     error=str(error),
                 )
+            except Exception as error:  # noqa: BLE001 (a partition must not stay paused unsaid)
+                self._endings.add(producer)
+                unarmed(partition, error)
+                return
             except BaseException:
                 self._endings.add(producer)
                 raise

@@ -264,7 +264,7 @@ class Transactions:
         self._armed[partition] = _Armed(assignment, producer)
         _log.info("partition armed", partition=str(partition), offset=offset)
 
-    def _unarmed(self, partition: Partition, error: StreamError) -> None:
+    def _unarmed(self, partition: Partition, error: Exception) -> None:
         if isinstance(error, Fenced):
             self._fenced[partition] = self._clock()
         else:
