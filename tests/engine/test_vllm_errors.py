@@ -158,6 +158,17 @@ async def test_a_cancelled_request_is_aborted_in_the_engine(judge_with: MakeJudg
     assert engine.aborted == ["r-1"]
 
 
+async def test_a_request_that_does_not_end_is_aborted_and_may_be_tried_again(
+    judge_with: MakeJudge,
+) -> None:
+    engine = _FaultyEngine("hangs")
+    judge = judge_with(engine)
+    judge._settings.request_timeout_s = 0.01
+    with pytest.raises(EngineFault, match=r"engine\.request_timeout_s"):
+        await judge.judge(_request())
+    assert engine.aborted == ["r-1"]
+
+
 async def test_a_policy_that_leaves_no_room_is_refused_with_the_setting_to_raise(
     judge_with: MakeJudge,
 ) -> None:

@@ -102,7 +102,7 @@ if __name__ == "__main__":
 def test_a_killed_and_a_frozen_engine_are_started_again_and_every_request_is_answered(
     tmp_path: Path,
 ) -> None:
-    section = cpu_worker_engine(probe_timeout_s=2, stop_timeout_s=5)
+    section = cpu_worker_engine(probe_timeout_s=2, stop_timeout_s=5, start_timeout_s=500)
     file = tmp_path / "script.py"
     file.write_text(_SCRIPT)
     done = subprocess.run(
