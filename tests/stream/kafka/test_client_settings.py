@@ -14,7 +14,9 @@ from afterguard.contracts.records import OutputRecord
 from afterguard.embedded.process import free_port
 from afterguard.stream.kafka.consumer import KafkaConsumer
 from afterguard.stream.kafka.producer import KafkaProducer
-from afterguard.stream.settings import KafkaSettings, TopicSettings
+from afterguard.stream.kafka.transactional import KafkaTransactionalProducers
+from afterguard.stream.ports import Partition
+from afterguard.stream.settings import KafkaSettings, TopicSettings, rebalance_timeout_ms
 
 broker = pytest.mark.broker
 
@@ -68,6 +70,31 @@ async def test_the_consumer_is_built_as_the_promises_need_it(
 
 
 @broker
+async def test_the_rebalance_budget_follows_the_grace_unless_it_is_set(
+    kafka: Broker, topics: TopicSettings
+) -> None:
+    settings = kafka.settings(rebalance_timeout_ms=None)
+    consumer = KafkaConsumer(settings, topics.events, revoke_grace_s=12)
+    await consumer.start(Listening())
+    client: Any = consumer._consumer
+    assert client._coordinator._rebalance_timeout_ms == 42_000
+    await consumer.stop()
+    assert rebalance_timeout_ms(kafka.settings(rebalance_timeout_ms=20_000), 12) == 20_000
+
+
+@broker
+@pytest.mark.parametrize(
+    ("name", "known_as"),
+    [("round_robin", "roundrobin"), ("range", "range"), ("sticky", "sticky")],
+)
+async def test_the_assignor_is_the_one_that_is_set_and_that_one_alone(
+    kafka: Broker, topics: TopicSettings, name: str, known_as: str
+) -> None:
+    async with consuming(kafka.settings(assignor=name), topics.events) as client:
+        assert [it.name for it in client._coordinator._assignors] == [known_as]
+
+
+@broker
 async def test_the_producer_is_idempotent_and_waits_for_all_replicas(kafka: Broker) -> None:
     producer = KafkaProducer(kafka.settings(linger_ms=3, request_timeout_ms=12_000))
     await producer.start()
@@ -79,6 +106,26 @@ async def test_the_producer_is_idempotent_and_waits_for_all_replicas(kafka: Brok
         assert client._message_accumulator._linger_time == pytest.approx(0.003)
         assert client._request_timeout_ms == 12_000
         # Larger than any output (`delivery.max_record_bytes`), smaller than Kafka's own limit.
+        assert client._max_request_size == 1_048_576
+    finally:
+        await producer.stop()
+
+
+@broker
+async def test_the_transactional_producer_is_of_its_partition_and_waits_for_all_replicas(
+    kafka: Broker, topics: TopicSettings
+) -> None:
+    settings = kafka.settings(request_timeout_ms=12_000)
+    partition = Partition(topics.events, 0)
+    producer = KafkaTransactionalProducers(settings, timeout_s=45)(partition)
+    await producer.start()
+    client: Any = producer._producer
+    try:
+        assert client._sender._acks == -1
+        manager = client._txn_manager
+        assert manager.transactional_id == f"{settings.group_id}.{topics.events}.0"
+        assert manager.transaction_timeout_ms == 45_000
+        assert client._request_timeout_ms == 12_000
         assert client._max_request_size == 1_048_576
     finally:
         await producer.stop()

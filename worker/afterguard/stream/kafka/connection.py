@@ -77,13 +77,16 @@ async def until_it_answers(
             await asyncio.sleep(wait)
 
 
-async def put_away(client: _Stoppable, what: str) -> None:
+async def put_away(client: _Stoppable, what: str, *, finish: bool = True) -> None:
     """Stop a client of aiokafka in bounded time: with every broker gone its own `stop` may wait.
 
     Args:
         client: Consumer or producer, started or half started.
         what: For the log.
+        finish: Whether it may still send what it holds.
     """
+    if not finish:
+        await _sever(client)
     try:
         async with asyncio.timeout(_STOP_S):
             await client.stop()

@@ -159,7 +159,8 @@ class KafkaProducer:
             self._metrics.producer_replacements.inc()
             client, self._producer = self._producer, None
             if client is not None:
-                await put_away(client, "producer")
+                # What it might still get written would stand before what has failed already.
+                await put_away(client, "producer", finish=False)
             client = await connected_producer(self._settings, self._security)
             self._producer, self._fault = client, None
             for acknowledged, record in list(self._unacknowledged.items()):
