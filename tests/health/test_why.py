@@ -11,12 +11,14 @@ from tests.memory_worker import MemoryWorker, memory_log, until
 from tests.samples import answered
 from tests.stream.faulty import HeldProducer
 
+from afterguard.app import build
 from afterguard.contracts.errors import BadQuestion, EngineFault, StreamUnavailable
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.words import Lane
 from afterguard.health.why_report import Oldest, PartitionReport, Room
 from afterguard.stream.memory import MemoryConsumer
-from afterguard.stream.settings import TopicSettings
+from afterguard.stream.memory_transactions import MemoryTransactionalProducer
+from afterguard.stream.settings import DeliverySettings, TopicSettings
 
 SECRET = "a text that nobody outside may read"
 
@@ -207,3 +209,25 @@ async def test_each_entry_is_in_one_room_whatever_happens() -> None:
             assert sum(report.rooms.values()) == report.in_flight
             assert Room.NOWHERE not in report.rooms
         await until(lambda: partition(worker).settled == 40)
+
+
+async def test_under_exactly_once_what_is_decided_waits_for_its_turn_behind_the_oldest() -> None:
+    judge = HeldJudge(answered(False))
+    worker = MemoryWorker(judge)
+    worker.app = build(
+        worker.app.settings.model_copy(
+            update={"delivery": DeliverySettings(guarantee="exactly_once", commit_interval_s=0.01)}
+        ),
+        judge=judge,
+        consumer=MemoryConsumer(worker.log, worker.topics.events, "afterguard"),
+        transactional=lambda it: MemoryTransactionalProducer(worker.log, "afterguard", it),
+    )
+    worker.send(0)
+    worker.send(1)
+    async with serving(worker):
+        await until(lambda: len(judge.requests) == 2)
+        judge.let(request(worker, 1))
+        await until(lambda: partition(worker).rooms == {Room.JUDGE: 1, Room.PUBLISH: 1})
+        judge.let(request(worker, 0))
+        await until(lambda: partition(worker).committed == 2)
+        assert (partition(worker).oldest, partition(worker).uncommitted_s) == (None, None)
