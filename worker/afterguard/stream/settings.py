@@ -1,6 +1,6 @@
 """The sections `kafka`, `topics`, `input`, `intake` and `delivery` of the settings."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
