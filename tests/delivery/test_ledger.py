@@ -47,6 +47,13 @@ def test_offsets_must_rise() -> None:
         ledger.admit(4, 1, 0.0)
 
 
+def test_what_lies_before_its_first_offset_is_not_taken_in() -> None:
+    ledger = Ledger(release=lambda _: None, first_offset=7)
+    with pytest.raises(ValueError, match="offset 6 after 6"):
+        ledger.admit(6, 1, 0.0)
+    assert ledger.admit(7, 1, 0.0).offset == 7
+
+
 def test_a_late_completion_after_close_moves_nothing_and_frees_nothing_twice() -> None:
     freed: list[int] = []
     ledger = Ledger(release=freed.append)

@@ -131,6 +131,20 @@ async def test_after_a_fault_the_partition_is_read_again_from_its_commit() -> No
         assert told(log) == [0, 1, 2, 3]
 
 
+async def test_a_partition_that_is_armed_takes_in_nothing_from_before_its_commit() -> None:
+    log = log_of(4)
+    async with working(log) as worker:
+        decide(worker, 0, 1)
+        await turns()
+        await log.group(GROUP, TOPICS.events).deal()
+        await turns()
+        assignment = worker.assignments.get(ONE)
+        assert assignment is not None
+        assert committed(log) == 2
+        with pytest.raises(ValueError, match="offset 1 after 1"):
+            assignment.ledger.admit(1, 1, 0.0)
+
+
 async def test_a_refused_record_ends_the_worker_with_nothing_committed_past_it() -> None:
     log = log_of(2)
     async with working(log) as worker:

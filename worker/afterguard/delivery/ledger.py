@@ -104,11 +104,16 @@ class Ledger:
 
     Args:
         release: Called once for each entry that leaves, settled or abandoned, with its tokens.
+        first_offset: No record below it may be taken in: it is settled already.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, release: Callable[[int], None], *, clock: Callable[[], float] = monotonic
+        self,
+        release: Callable[[int], None],
+        *,
+        first_offset: int = 0,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._release, self._clock = release, clock
         self._entries: deque[Entry] = deque()
@@ -116,7 +121,7 @@ class Ledger:
         self._settled_count = 0
         self._abandoned = 0
         self._position: int | None = None
-        self._last_offset = -1
+        self._last_offset = first_offset - 1
         self.closed = False
 
     def admit(self, offset: int, tokens: int, now: float) -> Entry:

@@ -38,11 +38,17 @@ class Assignments:
         self._held: dict[Partition, Assignment] = {}
         self._past = Fates(0, 0, 0, 0)
 
-    def open(self, partitions: Iterable[Partition]) -> None:
-        """Begin anew with these partitions; earlier assignments of them are closed."""
+    def open(self, partitions: Iterable[Partition], *, first_offset: int = 0) -> None:
+        """Begin anew with these partitions; earlier assignments of them are closed.
+
+        Args:
+            partitions: Each gets an empty ledger.
+            first_offset: Where reading begins, if that is known; see `Ledger`.
+        """
         for partition in partitions:
             self.close([partition])
-            self._held[partition] = Assignment(partition, Ledger(self._release), KeyOrder())
+            ledger = Ledger(self._release, first_offset=first_offset)
+            self._held[partition] = Assignment(partition, ledger, KeyOrder())
 
     def close(self, partitions: Iterable[Partition]) -> int:
         """End these assignments.

@@ -257,7 +257,8 @@ class Transactions:
         self._endings.add(armed.producer, turn)
 
     def _armed_at(self, partition: Partition, producer: TransactionalProducer, offset: int) -> None:
-        self._assignments.open([partition])
+        # A record from before it would be written twice; the ledger does not take it.
+        self._assignments.open([partition], first_offset=offset)
         assignment = self._assignments.get(partition)
         assert assignment is not None
         assignment.committed = offset
