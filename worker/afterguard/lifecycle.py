@@ -15,6 +15,7 @@ import structlog
 from afterguard.app import App
 from afterguard.contracts.errors import AfterguardError
 from afterguard.contracts.exit_codes import ExitCode, exit_code
+from afterguard.garbage import collect_garbage
 from afterguard.parts import Act, Parts
 from afterguard.stream.settings import LAST_COMMIT_S
 
@@ -158,6 +159,7 @@ async def _serve_until_stopped(app: App, stop: Stop, ready: Callable[[], None] |
             group.create_task(app.settle.run(), name="settle"),
             group.create_task(app.gauges.run(), name="gauges"),
             group.create_task(app.steering.run(), name="budget steering"),
+            group.create_task(collect_garbage(), name="garbage"),
             group.create_task(app.engine_watch.run(), name="engine watch"),
             group.create_task(app.stuck_watch.run(), name="stuck watch"),
         ]
