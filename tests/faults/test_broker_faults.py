@@ -190,11 +190,10 @@ async def test_a_producer_whose_numbers_do_not_fit_is_replaced_and_loses_nothing
     cluster: MockCluster, code: int
 ) -> None:
     settings = quick(cluster)
-    await fill(cluster.broker, settings.topics, EVENTS)
+    await fill(cluster.broker, settings.topics, 2 * EVENTS)
     async with serving(settings) as app:
         await settled(app, EVENTS // 4)
         cluster.answer(PRODUCE, code, times=1)
-        await fill(cluster.broker, settings.topics, EVENTS)
         await settled(app, 2 * EVENTS)
         assert app.metrics.producer_replacements._value.get() == 1
     assert await nothing_is_missing(cluster, settings, 2 * EVENTS) <= 2 * IN_FLIGHT

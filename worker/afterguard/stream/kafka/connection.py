@@ -11,19 +11,12 @@ from aiokafka.errors import BrokerResponseError, KafkaError
 from afterguard.contracts.errors import StreamError, StreamUnavailable
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.stream.kafka.refusals import refusal
+from afterguard.stream.kafka.sever import sever
 from afterguard.stream.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
 
 _STOP_S = 10.0
-_SEVER_S = 1.0
-_TASKS = (
-    "_coordination_task",
-    "_heartbeat_task",
-    "_commit_refresh_task",
-    "_fetch_task",
-    "_sender_task",
-)
 
 
 class _Stoppable(Protocol):
@@ -86,7 +79,7 @@ async def put_away(client: _Stoppable, what: str, *, finish: bool = True) -> Non
         finish: Whether it may still send what it holds.
     """
     if not finish:
-        await _sever(client)
+        await sever(client)
     try:
         async with asyncio.timeout(_STOP_S):
             await client.stop()
@@ -94,33 +87,7 @@ async def put_away(client: _Stoppable, what: str, *, finish: bool = True) -> Non
         _log.warning(
             "a Kafka client did not stop as it should", client=what, error=type(error).__name__
         )
-        await _sever(client)
+        await sever(client)
     except asyncio.CancelledError:
-        await _sever(client)
+        await sever(client)
         raise
-
-
-async def _sever(client: _Stoppable) -> None:
-    # A client that did not stop still runs its tasks and holds its connections, and one that was
-    # replaced would go on trying for as long as the worker lives.
-    parts = [getattr(client, name, None) for name in ("_coordinator", "_fetcher", "_sender")]
-    tasks = {
-        task
-        for part in parts
-        for task in (getattr(part, name, None) for name in _TASKS)
-        if isinstance(task, asyncio.Task) and not task.done()
-    }
-    for task in tasks:
-        task.cancel()
-    buffer = getattr(client, "_message_accumulator", None)
-    if buffer is not None:  # its `close` waits for as long as anything in it may yet be sent
-        buffer.fail_all(KafkaError("the producer was given up"))
-    if tasks:
-        await asyncio.wait(tasks, timeout=_SEVER_S)
-    network = getattr(client, "client", None) or getattr(client, "_client", None)
-    if network is not None:
-        try:
-            async with asyncio.timeout(_SEVER_S):
-                await network.close()
-        except (TimeoutError, KafkaError, OSError) as error:
-            _log.warning("connections were left open", error=type(error).__name__)
