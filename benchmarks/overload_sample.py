@@ -25,7 +25,7 @@ class Sample(NamedTuple):
         lag: Records that wait in the log.
         paused: Whether intake is paused.
         judged: Verdicts of the engine so far.
-        expired: Events that expired so far, those that were shed left out.
+        expired: Events that passed their deadline while they waited, so far.
         shed: Events that were shed so far.
     """
 
@@ -97,7 +97,6 @@ async def sample(pid: int, port: int, at_s: float) -> Sample:
                 if label in it.labels:
                     sums[f"{name}:{it.labels[label]}"] += it.value
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    shed = int(sums["unasked_events_total:shed_overload"])
     return Sample(
         at_s,
         pages * _PAGE / 2**20,
@@ -107,6 +106,6 @@ async def sample(pid: int, port: int, at_s: float) -> Sample:
         int(sums["lag_records"]),
         bool(sums["paused_partitions"]),
         int(sums["verdicts_total:no_violation"] + sums["verdicts_total:violation"]),
-        int(sums["verdicts_total:expired"]) - shed,
-        shed,
+        int(sums["unasked_events_total:deadline_passed"]),
+        int(sums["unasked_events_total:shed_overload"]),
     )
