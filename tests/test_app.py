@@ -155,7 +155,7 @@ async def test_it_is_not_ready_while_the_engine_does_not_answer() -> None:
 
     worker, begun = Probed(SilentJudge(answered(False))), asyncio.Event()
     worker.app.engine_watch._interval_s = 0.01
-    worker.app.engine_watch._patience = 10_000
+    worker.app.engine_watch._limit_s = 10_000
     serving = worker.serve(ready=begun.set)
     await begun.wait()
     while worker.app.engine_watch.answers:
