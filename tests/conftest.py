@@ -27,7 +27,7 @@ from afterguard.stream.settings import KafkaSettings, TopicSettings
 hypothesis_settings.register_profile("afterguard", deadline=None)
 hypothesis_settings.load_profile("afterguard")
 
-OWN_BROKER = "AFTERGUARD_TEST_BOOTSTRAP"
+OWN_BROKER = "AFTERGUARD_TEST_KAFKA"
 OWN_REDIS = "AFTERGUARD_TEST_REDIS_URL"
 
 
@@ -71,7 +71,7 @@ class Broker:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Broker]:
-    """A Kafka-protocol broker; a person's own by AFTERGUARD_TEST_BOOTSTRAP."""
+    """A Kafka-protocol broker; a person's own by AFTERGUARD_TEST_KAFKA."""
     if own := os.environ.get(OWN_BROKER):
         yield Broker(own)
         return
