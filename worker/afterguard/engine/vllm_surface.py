@@ -6,7 +6,7 @@ logger, `tokens_input`,
 `SamplingParams`, `StructuredOutputsParams`, `RequestOutputKind`, `RequestOutput`,
 `EngineDeadError` and, where there are such, `VLLMClientError` and errors that carry an
 `http_status`. Run with 0.32; each name and argument was also looked up in the source of 0.26,
-which was not run.
+which was not run, and the stat logger's in an earlier source that tells no version.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
