@@ -16,7 +16,7 @@ from afterguard.flow.decide import Decide, Decision
 from afterguard.flow.findings import Finding, Reading, unasked
 from afterguard.flow.judge import Judging
 from afterguard.flow.lanes import Lanes
-from afterguard.flow.ports import Publisher
+from afterguard.flow.publisher import Publisher
 from afterguard.flow.shedding import NO_SHEDDING, Shedding
 from afterguard.flow.travel import Travel
 from afterguard.telemetry.metrics import Metrics

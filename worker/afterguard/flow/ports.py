@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import EngineDead
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
-
-if TYPE_CHECKING:
-    from afterguard.flow.decide import Decision
 
 
 class JudgeRequest(NamedTuple):
@@ -180,14 +177,6 @@ class Loaded(Protocol):
 
     def load(self) -> EngineLoad | None:
         """What it said last; None when it has not said anything yet. Returns at once."""
-        ...
-
-
-class Publisher(Protocol):
-    """Takes decisions and sees to it that they are written."""
-
-    def publish(self, decision: "Decision") -> None:
-        """Take a decision. Returns at once; the event is settled when the log has all of it."""
         ...
 
 

@@ -27,7 +27,7 @@ class Publishing(Protocol):
         ...
 
     def publish(self, decision: Decision) -> None:
-        """Take a decision; see `flow.ports.Publisher`. Never blocks."""
+        """Take a decision; see `flow.publisher.Publisher`. Never blocks."""
         ...
 
     def reject(self, record: InputRecord, entry: Entry, rejected: RejectedInput) -> None:

@@ -86,7 +86,7 @@ class Publish:
         self._wake.set()
 
     def publish(self, decision: Decision) -> None:
-        """Take a decision; see `flow.ports.Publisher`."""
+        """Take a decision; see `flow.publisher.Publisher`."""
         records, intervention, written = self._parcels.decided(decision)
         owed = _Owed(decision.admission.entry, len(records) + (intervention is not None), written)
         for record in records:

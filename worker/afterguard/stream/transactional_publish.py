@@ -70,7 +70,7 @@ class TransactionalPublish:
         self._closing.set()
 
     def publish(self, decision: Decision) -> None:
-        """Take a decision; see `flow.ports.Publisher`."""
+        """Take a decision; see `flow.publisher.Publisher`."""
         # All leave in offset order, so those of one conversation do too.
         decision.admission.ticket.done()
         self._keep(decision.admission.entry, self._parcels.decided(decision))
