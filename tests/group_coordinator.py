@@ -17,6 +17,7 @@ from uuid import uuid4
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.protocol import commit, group
 from aiokafka.protocol.api import RequestHeader_v1
+from tests.proxy import Proxy
 
 _OFFSET_COMMIT, _JOIN, _HEARTBEAT, _LEAVE, _SYNC = 8, 11, 12, 13, 14
 _ILLEGAL_GENERATION, _UNKNOWN_MEMBER, _REBALANCING = 22, 25, 27
@@ -100,16 +101,13 @@ def _answer(member: _Member) -> None:
         joined.set_result(None)
 
 
-class GroupCoordinator:
+class GroupCoordinator(Proxy):
     """An async context manager; clients use its address instead of the broker's."""
 
     def __init__(self, broker_port: int) -> None:
-        self._broker_port = broker_port
+        super().__init__(broker_port)
         self._groups: dict[str, _Group] = {}
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._clients: dict[asyncio.StreamWriter, str] = {}
-        self.port = 0
+        self._names: dict[asyncio.StreamWriter, str] = {}
 
     @property
     def bootstrap_servers(self) -> str:
@@ -117,17 +115,9 @@ class GroupCoordinator:
         return f"127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        self._spawn(self._watch())
+        await super().__aenter__()
+        self.spawn(self._watch())
         return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def members(self, name: str) -> int:
         """How many members a group has now."""
@@ -154,15 +144,10 @@ class GroupCoordinator:
         Returns:
             How many.
         """
-        chosen = [it for it, name in self._clients.items() if client in (None, name)]
+        chosen = [it for it in self.clients if client in (None, self._names.get(it))]
         for writer in chosen:
             writer.transport.abort()
         return len(chosen)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _watch(self) -> None:
         while True:
@@ -170,21 +155,23 @@ class GroupCoordinator:
             for found in self._groups.values():
                 found.look()
 
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._spawn(self._serve(reader, writer))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        broker_in, broker_out = await asyncio.open_connection("127.0.0.1", self._broker_port)
-        theirs = b"127.0.0.1" + struct.pack(">i", self._broker_port)
+    async def serve(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        behind_in: asyncio.StreamReader,
+        behind_out: asyncio.StreamWriter,
+    ) -> None:
+        """See `Proxy.serve`."""
+        theirs = b"127.0.0.1" + struct.pack(">i", self.behind)
         ours = b"127.0.0.1" + struct.pack(">i", self.port)
-        self._clients[writer] = ""
         try:
             # One request at a time, as a broker serves a connection.
             while True:
                 request = await _frame(reader)
                 stream = BytesIO(request)
                 key, version, correlation, client = RequestHeader_v1.SCHEMA.decode(stream)
-                self._clients[writer] = client
+                self._names[writer] = client
                 header, body = request[: stream.tell()], stream
                 if key in _ANSWERS:
                     answer = struct.pack(">i", correlation)
@@ -197,16 +184,12 @@ class GroupCoordinator:
                             _write(writer, struct.pack(">i", correlation) + refusal)
                             continue
                         request = header + asked.encode()
-                    _write(broker_out, request)
-                    answer = (await _frame(broker_in)).replace(theirs, ours)
+                    _write(behind_out, request)
+                    answer = (await _frame(behind_in)).replace(theirs, ours)
                 _write(writer, answer)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
         finally:
-            del self._clients[writer]
-            broker_out.close()
-            writer.close()
+            self._names.pop(writer, None)
 
     def _group(self, name: str) -> _Group:
         return self._groups.setdefault(name, _Group())

@@ -15,6 +15,7 @@ import pytest
 from aiokafka.protocol import admin
 from aiokafka.protocol.api import RequestHeader_v1
 from tests.conftest import Broker
+from tests.proxy import Proxy
 from tests.sasl_server import Accounts, Conversation, Refused
 
 _API_VERSIONS, _HANDSHAKE, _AUTHENTICATE = 18, 17, 36
@@ -33,7 +34,7 @@ class _Login:
     conversation: Conversation | None = None
 
 
-class GuardedBroker:
+class GuardedBroker(Proxy):
     """An async context manager; clients use its address instead of the broker's.
 
     Args:
@@ -42,9 +43,6 @@ class GuardedBroker:
         accounts: Who may log in; anybody, without, when None.
         mechanisms: What is offered to log in with.
         advertised: Under which name clients are told to come back; as long as `127.0.0.1`.
-
-    Attributes:
-        shown: The certificate that each client showed, as bytes.
     """
 
     def __init__(
@@ -57,14 +55,9 @@ class GuardedBroker:
         advertised: str = "localhost",
     ) -> None:
         self._host, _, port = broker.bootstrap_servers.rpartition(":")
-        self._broker_port = int(port)
-        self._tls, self._accounts, self._mechanisms = tls, accounts, mechanisms
+        super().__init__(int(port), tls)
+        self._accounts, self._mechanisms = accounts, mechanisms
         self._advertised = advertised
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._open: set[asyncio.StreamWriter] = set()
-        self.shown: list[bytes] = []
-        self.port = 0
 
     @property
     def bootstrap_servers(self) -> str:
@@ -78,56 +71,31 @@ class GuardedBroker:
     async def __aenter__(self) -> Self:
         if self._host != "127.0.0.1":
             pytest.skip("the guard stands in front of the embedded broker alone")
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
+        return await super().__aenter__()
 
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def cut(self) -> int:
-        """Break all connections, as a broker does when a session's time is over.
-
-        Returns:
-            How many.
-        """
-        for writer in self._open:
-            writer.transport.abort()
-        return len(self._open)
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if (shown := writer.get_extra_info("ssl_object")) is not None:
-            self.shown += [it for it in [shown.getpeercert(binary_form=True)] if it]
-        task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        broker_in, broker_out = await asyncio.open_connection("127.0.0.1", self._broker_port)
-        theirs = b"127.0.0.1" + struct.pack(">i", self._broker_port)
+    async def serve(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        behind_in: asyncio.StreamReader,
+        behind_out: asyncio.StreamWriter,
+    ) -> None:
+        """See `Proxy.serve`."""
+        theirs = b"127.0.0.1" + struct.pack(">i", self.behind)
         ours = self._advertised.encode() + struct.pack(">i", self.port)
         assert len(theirs) == len(ours)
         login = _Login(done=self._accounts is None)
-        self._open.add(writer)
         try:
             while True:
                 request = await _frame(reader)
                 answer = self._answer(request, login)
                 if answer is None:
-                    _write(broker_out, request)
-                    answer = (await _frame(broker_in)).replace(theirs, ours)
+                    _write(behind_out, request)
+                    answer = (await _frame(behind_in)).replace(theirs, ours)
                 _write(writer, answer)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, OSError, _Hangup):
+        except _Hangup:
             pass
-        finally:
-            self._open.discard(writer)
-            broker_out.close()
-            writer.close()
 
     def _answer(self, request: bytes, login: _Login) -> bytes | None:
         """Our own answer; None for what the broker answers."""
