@@ -10,8 +10,8 @@ from tests.engine.killable import KillableJudge, request
 
 from afterguard.contracts.errors import EngineDead
 from afterguard.contracts.words import Reason
+from afterguard.delivery.allowance import Allowance
 from afterguard.delivery.retry import RetrySchedule
-from afterguard.engine.restart_budget import RestartBudget
 from afterguard.engine.restarting import RestartingJudge
 from afterguard.flow.persistence import Attempted, Persistence
 from afterguard.flow.ports import JudgeRequest
@@ -54,7 +54,7 @@ class Worker:
 
     async def judge(self, contents: list[str]) -> list[Attempted]:
         """What becomes of each content."""
-        budget = RestartBudget(self.restarts, 600)
+        budget = Allowance(self.restarts, 600)
         judge = RestartingJudge(
             self.engine,
             budget,

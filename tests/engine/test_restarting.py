@@ -8,7 +8,7 @@ import pytest
 from tests.engine.killable import ANSWER, KillableJudge, request
 
 from afterguard.contracts.errors import EngineDead, EngineLost
-from afterguard.engine.restart_budget import RestartBudget
+from afterguard.delivery.allowance import Allowance
 from afterguard.engine.restarting import RestartingJudge
 from afterguard.flow.deadlines import Deadlines
 from afterguard.health.engine_watch import EngineWatch
@@ -20,7 +20,7 @@ async def restarting(
     engine: KillableJudge, *, restarts: int = 3, proof_timeout_s: float = 10
 ) -> AsyncIterator[RestartingJudge]:
     """A started judge that is stopped at the end."""
-    budget = RestartBudget(restarts, 600)
+    budget = Allowance(restarts, 600)
     judge = RestartingJudge(engine, budget, Metrics(), proof_timeout_s=proof_timeout_s)
     await judge.start()
     try:
@@ -144,11 +144,9 @@ async def test_what_is_explained_costs_no_budget() -> None:
 
 
 def test_the_budget_is_full_again_when_its_window_has_passed() -> None:
-    now = 0.0
-    budget = RestartBudget(2, 10, clock=lambda: now)
-    assert [budget.spend() for _ in range(3)] == [True, True, False]
-    now = 10.0
-    assert budget.spend()
+    budget = Allowance(2, 10)
+    assert [budget.spend(0.0) for _ in range(3)] == [True, True, False]
+    assert budget.spend(10.0)
 
 
 async def test_a_new_engine_that_cannot_answer_what_was_answered_before_does_not_run() -> None:

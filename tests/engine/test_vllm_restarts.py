@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from afterguard.contracts.errors import EngineDead, EngineLost
 from afterguard.contracts.words import Effort
 from afterguard.engine.create import create_judge
-from afterguard.engine.restart_budget import RestartBudget
+from afterguard.delivery.allowance import Allowance
 from afterguard.engine.restarting import RestartingJudge
 from afterguard.engine.settings import EngineSettings
 from afterguard.flow.ports import JudgeRequest
@@ -73,7 +73,7 @@ async def main():
     registry = CollectorRegistry()
     settings = EngineSettings.model_validate(json.loads(sys.argv[1]))
     inner = create_judge(settings, registry=registry)
-    judge = RestartingJudge(inner, RestartBudget(2, 600), Metrics(), proof_timeout_s=60)
+    judge = RestartingJudge(inner, Allowance(2, 600), Metrics(), proof_timeout_s=60)
     await judge.start()
     assert await asked(judge, 0) == "answered"
     # A step of a busy machine takes its time; in it nothing else shows that the engine lives.

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
+from afterguard.delivery.allowance import Allowance
 from afterguard.engine.create import create_judge
-from afterguard.engine.restart_budget import RestartBudget
 from afterguard.engine.restarting import Restartable, RestartingJudge
 from afterguard.flow.ports import Attempts, Judge
 from afterguard.flow.trials import Trials
@@ -54,7 +54,7 @@ def engine_room(
     if isinstance(judge, Restartable):
         judge = restarting = RestartingJudge(
             judge,
-            RestartBudget(engine.restarts, engine.restart_window_s),
+            Allowance(engine.restarts, engine.restart_window_s),
             metrics,
             proof_timeout_s=engine.progress_timeout_s,
             told=lambda running: trials.engine_runs(running),  # noqa: PLW0108 (made below)

@@ -19,7 +19,7 @@ from afterguard.contracts.errors import (
     EngineLost,
     EngineUnavailable,
 )
-from afterguard.engine.restart_budget import RestartBudget
+from afterguard.delivery.allowance import Allowance
 from afterguard.flow.ports import EngineLoad, Judge, Judgement, JudgeRequest, Loaded, Vitals
 from afterguard.telemetry.metrics import Metrics
 
@@ -66,7 +66,7 @@ class RestartingJudge:
     def __init__(
         self,
         judge: Restartable,
-        budget: RestartBudget,
+        budget: Allowance,
         metrics: Metrics,
         *,
         proof_timeout_s: float,
@@ -195,7 +195,7 @@ class RestartingJudge:
         try:
             await self._hand_back()
             await self._end()
-            while self._budget.spend():
+            while self._budget.spend(self._clock()):
                 self._metrics.engine_restarts[kind].inc()
                 if await self._again():
                     self._life += 1
