@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from afterguard.delivery.token_limit import (
@@ -78,6 +78,7 @@ def test_without_the_engine_s_word_it_comes_to_rest_with_a_fair_amount_of_work(
     seats=st.integers(1, 1_000),
     kv_per_token=st.floats(1e-7, 1e-2),
 )
+@example(rate=50.0, per_request=748, seats=3, kv_per_token=1e-7)
 def test_beside_an_engine_of_any_size_it_comes_to_rest(
     rate: float, per_request: int, seats: int, kv_per_token: float
 ) -> None:

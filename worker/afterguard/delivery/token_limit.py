@@ -93,7 +93,10 @@ class TokenLimit:
         if seen.waiting is None or seen.running is None or seen.kv_usage is None:
             return work_s > MOST_WORK_S
         full = seen.waiting > 0 and seen.kv_usage >= FULL
-        return full or (work_s > MOST_WORK_S and seen.waiting >= QUEUE * seen.running)
+        # Of a handful of requests the share alone says little: one fewer may be no queue at all.
+        queue = seen.waiting >= QUEUE * seen.running
+        queue = queue and int(_FALL * (seen.running + seen.waiting)) > seen.running
+        return full or (work_s > MOST_WORK_S and queue)
 
     @staticmethod
     def _too_little(seen: Look, work_s: float) -> bool:
