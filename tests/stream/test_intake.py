@@ -22,6 +22,7 @@ from afterguard.stream.assignments import Assignments
 from afterguard.stream.intake import Intake
 from afterguard.stream.memory import MemoryConsumer, MemoryLog, MemoryProducer
 from afterguard.stream.outputs import Outputs
+from afterguard.stream.parcels import Parcels
 from afterguard.stream.ports import Partition
 from afterguard.stream.publish import Publish
 from afterguard.stream.rebalance import Rebalance
@@ -63,7 +64,7 @@ class Room:
         self.offered: list[Admission] = []
         self.odd: bytes | None = b"odd"
         outputs = Outputs(TOPICS, source="/t", max_record_bytes=900_000, now=lambda: NOON)
-        self.publish = Publish(MemoryProducer(self.log), outputs, self.metrics)
+        self.publish = Publish(MemoryProducer(self.log), Parcels(outputs, self.metrics))
         self.intake = Intake(
             self.consumer,
             self.assignments,

@@ -19,6 +19,7 @@ from afterguard.delivery.ledger import Entry, Ledger, Stage
 from afterguard.delivery.order import KeyOrder
 from afterguard.flow.decide import Decision
 from afterguard.stream.outputs import Outputs
+from afterguard.stream.parcels import Parcels
 from afterguard.stream.publish import Publish
 from afterguard.stream.settings import TopicSettings
 from afterguard.telemetry.metrics import Metrics
@@ -48,7 +49,7 @@ class Room:
     def __init__(self) -> None:
         self.producer, self.metrics, self.seen = HeldProducer(), Metrics(), Seen()
         self.outputs = Outputs(TOPICS, source="/t", max_record_bytes=900_000, now=lambda: NOON)
-        self.publish = Publish(self.producer, self.outputs, self.metrics, seen=self.seen)
+        self.publish = Publish(self.producer, Parcels(self.outputs, self.metrics, seen=self.seen))
         self.ledger = Ledger(lambda _: None)
         self.order: KeyOrder[object] = KeyOrder()
         self._next = 0

@@ -23,6 +23,7 @@ from afterguard.stream.assignments import Assignments
 from afterguard.stream.memory import MemoryConsumer, MemoryLog
 from afterguard.stream.memory_transactions import MemoryTransactionalProducer
 from afterguard.stream.outputs import Outputs
+from afterguard.stream.parcels import Parcels
 from afterguard.stream.ports import Partition
 from afterguard.stream.rebalance import Rebalance
 from afterguard.stream.settings import TopicSettings
@@ -108,7 +109,7 @@ class Worker:
         self.assignments = Assignments(self.budget.release)
         self.consumer = MemoryConsumer(log, TOPICS.events, GROUP)
         outputs = Outputs(TOPICS, source="/t", max_record_bytes=900_000, now=lambda: NOON)
-        self.decided = TransactionalPublish(outputs, METRICS, wake_at=3)
+        self.decided = TransactionalPublish(Parcels(outputs, METRICS), wake_at=3)
         self.transactions = Transactions(
             self.consumer,
             lambda it: Weathered(MemoryTransactionalProducer(log, GROUP, it), self.weather),

@@ -42,6 +42,7 @@ from afterguard.stream.intake import Intake
 from afterguard.stream.kafka.consumer import KafkaConsumer
 from afterguard.stream.mapping import EventMap
 from afterguard.stream.outputs import Outputs
+from afterguard.stream.parcels import Parcels
 from afterguard.stream.ports import Consumer, Producer
 from afterguard.stream.rebalance import Rebalance
 from afterguard.telemetry.metrics import Metrics
@@ -134,10 +135,8 @@ def build(
         settings,
         consumer,
         assignments,
-        outputs,
+        Parcels(outputs, metrics, seen=seen, on_dead_letter=flood_gate.count),
         metrics,
-        seen=seen,
-        on_dead_letter=flood_gate.count,
         cast_off=lambda: dispatch.cast_off(),  # noqa: PLW0108 (it is made from `publish`)
         producer=producer,
         transactional=transactional,

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from afterguard.flow.ports import SeenEvents
 from afterguard.settings import Settings
 from afterguard.stream.assignments import Assignments
 from afterguard.stream.guarantee import Publishing, Settling
 from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.kafka.transactional import KafkaTransactionalProducers
-from afterguard.stream.outputs import Outputs
+from afterguard.stream.parcels import Parcels
 from afterguard.stream.ports import Consumer, Partition, Producer, TransactionalProducer
 from afterguard.stream.publish import Publish
 from afterguard.stream.settle import Settle
@@ -32,11 +31,9 @@ def rooms(
     settings: Settings,
     consumer: Consumer,
     assignments: Assignments,
-    outputs: Outputs,
+    parcels: Parcels,
     metrics: Metrics,
     *,
-    seen: SeenEvents | None,
-    on_dead_letter: Callable[[str], None],
     cast_off: Callable[[], int],
     producer: Producer | None = None,
     transactional: MakeProducer | None = None,
@@ -47,10 +44,8 @@ def rooms(
         settings: All of them.
         consumer: The log to read from.
         assignments: The partitions that are ours.
-        outputs: Makes records.
-        metrics: Where outputs are counted.
-        seen: Remembers published events; None to remember none.
-        on_dead_letter: Told the reason of each event that goes to the dead letters.
+        parcels: Makes the records of an event, and counts them.
+        metrics: Where producers that are replaced are counted.
         cast_off: Told when events lost their owner, which will be read again.
         producer: Another log than Kafka.
         transactional: Another log than Kafka, under exactly once.
@@ -63,16 +58,10 @@ def rooms(
         producer = producer or KafkaProducer(kafka, metrics=metrics)
         return Rooms(
             producer,
-            Publish(producer, outputs, metrics, seen=seen, on_dead_letter=on_dead_letter),
+            Publish(producer, parcels),
             Settle(consumer, assignments, interval_s=delivery.commit_interval_s),
         )
-    decided = TransactionalPublish(
-        outputs,
-        metrics,
-        seen=seen,
-        on_dead_letter=on_dead_letter,
-        wake_at=delivery.transaction_max_events,
-    )
+    decided = TransactionalPublish(parcels, wake_at=delivery.transaction_max_events)
     settle = Transactions(
         consumer,
         # The broker is the more patient one: whom it gives up looks as if fenced.

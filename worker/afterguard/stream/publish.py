@@ -6,7 +6,6 @@ ends the worker with its event unsettled: nothing is ever committed past it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 
 from afterguard.contracts.errors import PublishFailed, RejectedInput
@@ -14,11 +13,8 @@ from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.delivery.ledger import Entry, Stage
 from afterguard.delivery.order import KeyOrder
 from afterguard.flow.decide import Decision
-from afterguard.flow.ports import SeenEvents
-from afterguard.stream.outputs import Outputs
 from afterguard.stream.parcels import Parcels
 from afterguard.stream.ports import Producer
-from afterguard.telemetry.metrics import Metrics
 
 
 class _Owed:
@@ -35,23 +31,11 @@ class Publish:
 
     Args:
         producer: The log.
-        outputs: Makes records.
-        metrics: Where outputs are counted.
-        seen: Remembers published events; None to remember none.
-        on_dead_letter: Told the reason of each event that goes to the dead letters.
+        parcels: Makes the records of an event, and counts them.
     """
 
-    def __init__(
-        self,
-        producer: Producer,
-        outputs: Outputs,
-        metrics: Metrics,
-        *,
-        seen: SeenEvents | None = None,
-        on_dead_letter: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self._producer = producer
-        self._parcels = Parcels(outputs, metrics, seen=seen, on_dead_letter=on_dead_letter)
+    def __init__(self, producer: Producer, parcels: Parcels) -> None:
+        self._producer, self._parcels = producer, parcels
         self._queue: deque[tuple[OutputRecord, _Owed]] = deque()
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None

@@ -6,7 +6,7 @@ slow event holds back those behind it. The budget bounds how many these are.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,10 +15,7 @@ from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.delivery.ledger import Entry, Ledger, Stage
 from afterguard.delivery.order import KeyOrder
 from afterguard.flow.decide import Decision
-from afterguard.flow.ports import SeenEvents
-from afterguard.stream.outputs import Outputs
 from afterguard.stream.parcels import Parcel, Parcels
-from afterguard.telemetry.metrics import Metrics
 
 
 class Decided(NamedTuple):
@@ -38,24 +35,12 @@ class TransactionalPublish:
     """Keeps what is decided until a transaction takes it; see `stream.guarantee.Publishing`.
 
     Args:
-        outputs: Makes records.
-        metrics: Where outputs are counted.
-        seen: Remembers published events; None to remember none.
-        on_dead_letter: Told the reason of each event that goes to the dead letters.
+        parcels: Makes the records of an event, and counts them.
         wake_at: `full` is set when so many events were decided since it was cleared.
     """
 
-    def __init__(
-        self,
-        outputs: Outputs,
-        metrics: Metrics,
-        *,
-        seen: SeenEvents | None = None,
-        on_dead_letter: Callable[[str], None] = lambda _: None,
-        wake_at: int,
-    ) -> None:
-        self._parcels = Parcels(outputs, metrics, seen=seen, on_dead_letter=on_dead_letter)
-        self._wake_at = wake_at
+    def __init__(self, parcels: Parcels, *, wake_at: int) -> None:
+        self._parcels, self._wake_at = parcels, wake_at
         self._kept: dict[Entry, Parcel] = {}
         self._since = 0
         self._closing = asyncio.Event()
