@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from afterguard.contracts.errors import SettingsError
 from afterguard.security.secret_files import secret
+from afterguard.security.tls_settings import TlsSettings
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +40,19 @@ class TlsFiles:
     key_password: SecretStr | None = None
     key_password_file: Path | None = None
     check_hostname: bool = True
+
+    @classmethod
+    def of(cls, settings: TlsSettings, section: str) -> Self:
+        """Those that a section of the settings names."""
+        return cls(
+            f"{section}.ssl_",
+            settings.ssl_ca_file,
+            settings.ssl_cert_file,
+            settings.ssl_key_file,
+            settings.ssl_key_password,
+            settings.ssl_key_password_file,
+            settings.ssl_check_hostname,
+        )
 
 
 class TlsContext(ssl.SSLContext):

@@ -45,7 +45,10 @@ def connector(settings: RedisSettings) -> Callable[[], Redis]:
     elif settings.username is not None:
         options["username"] = settings.username
     if issubclass(options.get("connection_class", object), SSLConnection):
-        options |= {"connection_class": _TlsConnection, "tls": TlsContext(_files(settings))}
+        options |= {
+            "connection_class": _TlsConnection,
+            "tls": TlsContext(TlsFiles.of(settings, "redis")),
+        }
     # The circuit decides when to try again; a retry inside a call would outlast its time.
     return lambda: Redis.from_pool(ConnectionPool(**options, retry=Retry(NoBackoff(), 0)))
 
@@ -104,18 +107,6 @@ def _address(url: str) -> dict[str, Any]:
         raise SettingsError(
             ["redis.url: must look like redis://user:password@host:6379/0 (or rediss://)"]
         ) from None
-
-
-def _files(settings: RedisSettings) -> TlsFiles:
-    return TlsFiles(
-        prefix="redis.ssl_",
-        ca_file=settings.ssl_ca_file,
-        cert_file=settings.ssl_cert_file,
-        key_file=settings.ssl_key_file,
-        key_password=settings.ssl_key_password,
-        key_password_file=settings.ssl_key_password_file,
-        check_hostname=settings.ssl_check_hostname,
-    )
 
 
 class _TlsConnection(SSLConnection):

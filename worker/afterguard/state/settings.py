@@ -6,19 +6,14 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from afterguard.security.tls_settings import TLS_FILES, TlsSettings, two_key_passwords
+
 _SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
-_TLS: Final = (
-    "ssl_ca_file",
-    "ssl_cert_file",
-    "ssl_key_file",
-    "ssl_key_password",
-    "ssl_key_password_file",
-)
 _LOGIN: Final = ("username", "password", "password_file")
 
 
-class RedisSettings(BaseModel):
-    """Where Redis or Valkey is, and how long the worker waits for it."""
+class RedisClientSettings(BaseModel):
+    """Where Redis or Valkey is, who we are to it, and what is kept there for how long."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,25 +28,6 @@ class RedisSettings(BaseModel):
     password: SecretStr | None = Field(default=None, description="Of the user.")
     password_file: Path | None = Field(
         default=None, description="Holds the password; read for each connection."
-    )
-    ssl_ca_file: Path | None = Field(
-        default=None,
-        description="rediss: PEM certificates of those who sign the server's; the system's when "
-        "absent.",
-    )
-    ssl_cert_file: Path | None = Field(
-        default=None, description="rediss: our certificate (PEM), for a server that asks for one."
-    )
-    ssl_key_file: Path | None = Field(
-        default=None, description="rediss: its key (PEM); in `ssl_cert_file` when absent."
-    )
-    ssl_key_password: SecretStr | None = Field(default=None, description="Opens the key.")
-    ssl_key_password_file: Path | None = Field(
-        default=None, description="Holds what opens the key."
-    )
-    ssl_check_hostname: bool = Field(
-        default=True,
-        description="rediss: the server's certificate must be for the name that we connect to.",
     )
     timeout_s: float = Field(default=0.25, gt=0, description="For one call; then it is a miss.")
     retry_after_s: float = Field(
@@ -74,9 +50,13 @@ class RedisSettings(BaseModel):
     batch_keys: int = Field(default=512, ge=1, description="Most keys asked for in one call.")
 
 
+class RedisSettings(TlsSettings, RedisClientSettings):
+    """Where Redis or Valkey is, how it is spoken to, and how long the worker waits for it."""
+
+
 def redis_contradictions(settings: RedisSettings) -> list[str]:
     """One line for each setting of Redis that does not fit its address or another one."""
-    given = [name for name in (*_LOGIN, *_TLS) if getattr(settings, name) is not None]
+    given = [name for name in (*_LOGIN, *TLS_FILES) if getattr(settings, name) is not None]
     if settings.url is None:
         return [f"redis.{name}: has no meaning without redis.url" for name in given]
     parts = _parts(settings.url.get_secret_value())
@@ -87,7 +67,7 @@ def redis_contradictions(settings: RedisSettings) -> list[str]:
         found += [
             f"redis.{name}: has no meaning when redis.url is no rediss:// address"
             for name in given
-            if name in _TLS
+            if name in TLS_FILES
         ]
     found += [
         f"redis.url: {option} is a setting of its own here (redis.ssl_…)"
@@ -121,6 +101,4 @@ def _login_faults(settings: RedisSettings, *, has_password: bool) -> list[str]:
         found.append(f"{' and '.join(passwords)}: give one password")
     if settings.username is not None and not passwords:
         found.append("redis.username: needs redis.password or redis.password_file")
-    if settings.ssl_key_password is not None and settings.ssl_key_password_file is not None:
-        found.append("redis.ssl_key_password and redis.ssl_key_password_file: give one of the two")
-    return found
+    return found + two_key_passwords(settings, "redis")

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
+
+from afterguard.security.tls_settings import TLS_FILES, TlsSettings, two_key_passwords
 
 SecurityProtocol = Annotated[
     Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"],
@@ -12,43 +14,15 @@ SecurityProtocol = Annotated[
 ]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
-_TLS: Final = (
-    "ssl_ca_file",
-    "ssl_cert_file",
-    "ssl_key_file",
-    "ssl_key_password",
-    "ssl_key_password_file",
-)
 _PASSWORD: Final = ("sasl_username", "sasl_password", "sasl_password_file")
 _TOKEN: Final = ("sasl_token_file", "sasl_token_provider")
 
 
-class KafkaSecuritySettings(BaseModel):
+class KafkaSecuritySettings(TlsSettings):
     """TLS and SASL."""
-
-    model_config = ConfigDict(extra="forbid")
 
     security_protocol: SecurityProtocol = Field(
         default="plaintext", description="`ssl` is TLS; with `sasl_` there is a log-in."
-    )
-    ssl_ca_file: Path | None = Field(
-        default=None,
-        description="PEM certificates of those who sign the brokers'; the system's when absent.",
-    )
-    ssl_cert_file: Path | None = Field(
-        default=None, description="Our certificate (PEM), for brokers that ask for one."
-    )
-    ssl_key_file: Path | None = Field(
-        default=None, description="Its key (PEM); in `ssl_cert_file` when absent."
-    )
-    ssl_key_password: SecretStr | None = Field(default=None, description="Opens the key.")
-    ssl_key_password_file: Path | None = Field(
-        default=None, description="Holds what opens the key."
-    )
-    ssl_check_hostname: bool = Field(
-        default=True,
-        description="A broker's certificate must be for the name that we connect to. Off, any "
-        "certificate that `ssl_ca_file` signed will do.",
     )
     sasl_mechanism: SaslMechanism | None = Field(
         default=None, description="How we log in; needed with a `sasl_` protocol."
@@ -75,7 +49,7 @@ def security_contradictions(settings: KafkaSecuritySettings) -> list[str]:
     protocol, mechanism = settings.security_protocol, settings.sasl_mechanism
     found: list[str] = []
     if not protocol.endswith("ssl"):
-        found += _without_meaning(settings, _TLS, f"kafka.security_protocol is {protocol}")
+        found += _without_meaning(settings, TLS_FILES, f"kafka.security_protocol is {protocol}")
     if not protocol.startswith("sasl"):
         why = f"kafka.security_protocol is {protocol}"
         found += _without_meaning(settings, ("sasl_mechanism", *_PASSWORD, *_TOKEN), why)
@@ -89,9 +63,7 @@ def security_contradictions(settings: KafkaSecuritySettings) -> list[str]:
         if settings.sasl_username is None:
             found.append(f"kafka.sasl_username: needed for {mechanism}")
         found += _exactly_one(settings, _PASSWORD[1:], mechanism)
-    if settings.ssl_key_password is not None and settings.ssl_key_password_file is not None:
-        found.append("kafka.ssl_key_password and kafka.ssl_key_password_file: give one of the two")
-    return found
+    return found + two_key_passwords(settings, "kafka")
 
 
 def _without_meaning(

@@ -23,17 +23,7 @@ def security_arguments(settings: KafkaSettings) -> dict[str, Any]:
         raise SettingsError(problems)
     arguments: dict[str, Any] = {"security_protocol": settings.security_protocol.upper()}
     if settings.security_protocol.endswith("ssl"):
-        arguments["ssl_context"] = TlsContext(
-            TlsFiles(
-                prefix="kafka.ssl_",
-                ca_file=settings.ssl_ca_file,
-                cert_file=settings.ssl_cert_file,
-                key_file=settings.ssl_key_file,
-                key_password=settings.ssl_key_password,
-                key_password_file=settings.ssl_key_password_file,
-                check_hostname=settings.ssl_check_hostname,
-            )
-        )
+        arguments["ssl_context"] = TlsContext(TlsFiles.of(settings, "kafka"))
     if settings.sasl_mechanism is not None:
         arguments["sasl_mechanism"] = settings.sasl_mechanism
         if settings.sasl_mechanism == "OAUTHBEARER":
