@@ -38,5 +38,5 @@ async def served(settings: Settings, measure: Callable[[App], Awaitable[Figures]
 
 async def settled(app: App, count: int) -> None:
     """Wait until so many events are settled."""
-    while app.assignments.fates.settled < count:
+    while app.assignments.settled < count:
         await asyncio.sleep(_LOOK_S)

@@ -31,7 +31,7 @@ async def run(
     )
 
     async def measure(app: App) -> Figures:
-        while not app.assignments.fates.admitted:
+        while not (app.assignments.in_flight() or app.assignments.settled):
             await asyncio.sleep(_LOOK_S)
         watch = StopWatch()
         await settled(app, events)

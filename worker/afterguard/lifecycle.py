@@ -1,11 +1,9 @@
 """Lifecycle: start in order, serve, drain, and end with an exit code that says why."""
 
 import asyncio
-import gc
 import signal
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
@@ -15,7 +13,7 @@ import structlog
 from afterguard.app import App
 from afterguard.contracts.errors import AfterguardError
 from afterguard.contracts.exit_codes import ExitCode, exit_code
-from afterguard.garbage import collect_garbage
+from afterguard.garbage import calm_collector, collect_garbage
 from afterguard.parts import Act, Parts
 from afterguard.stream.settings import LAST_COMMIT_S
 
@@ -141,7 +139,7 @@ async def _start(app: App, parts: Parts) -> bool:
 
 async def _flow(app: App, stop: Stop, ready: Callable[[], None] | None) -> None:
     try:
-        with _calm_garbage_collection():
+        with calm_collector():
             await _serve_until_stopped(app, stop, ready)
     except BaseException:
         # What is in flight will not be finished any more, and the consumer would wait for it when
@@ -177,21 +175,6 @@ async def _serve_until_stopped(app: App, stop: Stop, ready: Callable[[], None] |
         await asyncio.wait({publishing}, timeout=_LAST_WRITE_S)
         # What is still unwritten belongs to events that were given back.
         publishing.cancel()
-
-
-@contextmanager
-def _calm_garbage_collection() -> Iterator[None]:
-    # What lives now lives as long as the worker; thousands of events in flight are no garbage
-    # either, and looking through them at every few hundred allocations took a fifth of the time.
-    gc.collect()
-    gc.freeze()
-    usual = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 async def _drain(app: App, stop: Stop) -> None:

@@ -189,6 +189,11 @@ class Ledger:
         return abandoned
 
     @property
+    def settled(self) -> int:
+        """How many are settled."""
+        return self._settled_count
+
+    @property
     def in_flight(self) -> int:
         """How many are not settled, by the books; `fates` counts them."""
         return self._admitted - self._settled_count - self._abandoned

@@ -5,6 +5,7 @@ What is at the engine then goes on without an owner. When its record is read aga
 assignment the judgement is there already, or on its way, and nobody is asked twice.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -47,13 +48,17 @@ class Travel:
     def __init__(self, *, limit_s: float, limit_events: int) -> None:
         self._limit_s, self._limit_events = limit_s, limit_events
         self._adrift: dict[Coordinates, CastOff] = {}
-        self._judged: dict[Admission, list[Finding]] = {}
+        self._judged: deque[tuple[Admission, list[Finding]]] = deque()
         self._sweep_at = _SWEEP_FROM
 
     def judged(self, admission: Admission, findings: list[Finding]) -> None:
         """Remember what was found until it is settled: it may have to be said again."""
-        self._judged[admission] = findings
-        if len(self._judged) >= self._sweep_at:
+        judged = self._judged
+        judged.append((admission, findings))
+        while judged and judged[0][0].entry.stage is Stage.SETTLED:
+            judged.popleft()
+        # One that is settled late, as an intervention that waits for its turn, keeps those behind.
+        if len(judged) >= self._sweep_at:
             self._forget_settled()
             # A share of what is left, so that looking through all costs little for each.
             self._sweep_at = len(self._judged) + max(_SWEEP_FROM, len(self._judged) // 4)
@@ -70,11 +75,11 @@ class Travel:
         """
         self._forget_settled()
         before = {id(it.admission) for it in self._adrift.values()}
-        gone = [it for it in self._judged.items() if not it[0].entry.live]
+        gone = [it for it in self._judged if not it[0].entry.live]
+        self._judged = deque(it for it in self._judged if it[0].entry.live)
         works: list[tuple[Admission, list[Finding] | None]] = [*gone]
         works += [(it, None) for it in running if not it.entry.live and id(it) not in before]
         for admission, findings in works:
-            self._judged.pop(admission, None)
             coordinates = admission.record.coordinates
             # To the end of the row: what was cast off last is the likeliest to be read again.
             self._adrift.pop(coordinates, None)
@@ -96,7 +101,7 @@ class Travel:
     def drop(self) -> None:
         """Keep nothing of partitions that went: they will not come back to us."""
         self._adrift.clear()
-        self._judged = {it: found for it, found in self._judged.items() if it.entry.live}
+        self._judged = deque(it for it in self._judged if it[0].entry.live)
 
     def found(self, admission: Admission, findings: list[Finding] | None) -> None:
         """The work came to its end without an owner: with findings, or broken off."""
@@ -117,11 +122,7 @@ class Travel:
         return len(self._adrift)
 
     def _forget_settled(self) -> None:
-        self._judged = {
-            admission: findings
-            for admission, findings in self._judged.items()
-            if admission.entry.stage is not Stage.SETTLED
-        }
+        self._judged = deque(it for it in self._judged if it[0].entry.stage is not Stage.SETTLED)
 
     def _give_up(self, coordinates: Coordinates) -> Admission:
         return self._adrift.pop(coordinates).admission

@@ -98,6 +98,11 @@ class Assignments:
         return sum(it.ledger.in_flight for it in chosen)
 
     @property
+    def settled(self) -> int:
+        """Events that were ever settled, by the books; `fates` looks at each one in flight."""
+        return self._past.settled + sum(it.ledger.settled for it in self._held.values())
+
+    @property
     def fates(self) -> Fates:
         """The balance over all assignments, past ones included."""
         total = self._past
