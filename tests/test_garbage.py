@@ -17,7 +17,7 @@ class Buffer:
 async def test_what_refers_to_itself_is_freed_though_nothing_is_allocated() -> None:
     usual = gc.get_threshold()
     gc.set_threshold(1_000_000, 1_000, 1_000)
-    collecting = asyncio.create_task(collect_garbage(young_s=0.01, all_every=2))
+    collecting = asyncio.create_task(collect_garbage(every_s=0.01))
     try:
         young, old = Buffer(), Buffer()
         gc.collect()
