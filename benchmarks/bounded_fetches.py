@@ -7,16 +7,17 @@ worker's memory would follow the backlog rather than the worker. Kafka cuts afte
 import asyncio
 import struct
 from io import BytesIO
-from typing import Any, Self
+from typing import Any
 
 from aiokafka.protocol import fetch
 from aiokafka.protocol.api import RequestHeader_v1
+from tests.proxy import Proxy, frame, write
 
 _FETCH = 1
 _BATCH_HEAD = struct.Struct(">qi")
 
 
-class BoundedFetches:
+class BoundedFetches(Proxy):
     """An async context manager; clients use its address instead of the broker's.
 
     Args:
@@ -25,57 +26,32 @@ class BoundedFetches:
     """
 
     def __init__(self, broker_port: int, partition_bytes: int) -> None:
-        self._broker_port, self._partition_bytes = broker_port, partition_bytes
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._port = 0
+        super().__init__(broker_port)
+        self._partition_bytes = partition_bytes
 
     @property
     def bootstrap_servers(self) -> str:
         """Its address."""
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        broker_in, broker_out = await asyncio.open_connection("127.0.0.1", self._broker_port)
+    async def serve(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        behind_in: asyncio.StreamReader,
+        behind_out: asyncio.StreamWriter,
+    ) -> None:
+        """See `Proxy.serve`."""
         # Clients that learn an address come back this way.
-        theirs, ours = (
-            b"127.0.0.1" + struct.pack(">i", port) for port in (self._broker_port, self._port)
-        )
-        try:
-            while True:
-                request = await _frame(reader)
-                _write(broker_out, request)
-                answer = await _frame(broker_in)
-                key, version, _, _ = RequestHeader_v1.SCHEMA.decode(BytesIO(request))
-                if key == _FETCH:
-                    answer = self._cut(answer, version)
-                else:
-                    answer = answer.replace(theirs, ours)
-                _write(writer, answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, OSError):
-            # One of the two has gone; the other is told by the end of its connection.
-            pass
-        finally:
-            broker_out.close()
-            writer.close()
+        theirs, ours = (b"127.0.0.1" + struct.pack(">i", port) for port in (self.behind, self.port))
+        while True:
+            request = await frame(reader)
+            write(behind_out, request)
+            answer = await frame(behind_in)
+            key, version, _, _ = RequestHeader_v1.SCHEMA.decode(BytesIO(request))
+            told = self._cut(answer, version) if key == _FETCH else answer.replace(theirs, ours)
+            write(writer, told)
+            await writer.drain()
 
     def _cut(self, answer: bytes, version: int) -> bytes:
         kind: Any = getattr(fetch, f"FetchResponse_v{version}")
@@ -96,12 +72,3 @@ class BoundedFetches:
                 break
             end = following
         return records[:end]
-
-
-async def _frame(reader: asyncio.StreamReader) -> bytes:
-    size = struct.unpack(">i", await reader.readexactly(4))[0]
-    return await reader.readexactly(size)
-
-
-def _write(writer: asyncio.StreamWriter, frame: bytes) -> None:
-    writer.write(struct.pack(">i", len(frame)) + frame)

@@ -17,7 +17,7 @@ from uuid import uuid4
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.protocol import commit, group
 from aiokafka.protocol.api import RequestHeader_v1
-from tests.proxy import Proxy
+from tests.proxy import Proxy, frame, write
 
 _OFFSET_COMMIT, _JOIN, _HEARTBEAT, _LEAVE, _SYNC = 8, 11, 12, 13, 14
 _ILLEGAL_GENERATION, _UNKNOWN_MEMBER, _REBALANCING = 22, 25, 27
@@ -168,7 +168,7 @@ class GroupCoordinator(Proxy):
         try:
             # One request at a time, as a broker serves a connection.
             while True:
-                request = await _frame(reader)
+                request = await frame(reader)
                 stream = BytesIO(request)
                 key, version, correlation, client = RequestHeader_v1.SCHEMA.decode(stream)
                 self._names[writer] = client
@@ -181,12 +181,12 @@ class GroupCoordinator(Proxy):
                         asked = _decode(commit, "OffsetCommitRequest", version, body)
                         if fault := self._commit_fault(asked):
                             refusal = _refusal(version, asked, fault)
-                            _write(writer, struct.pack(">i", correlation) + refusal)
+                            write(writer, struct.pack(">i", correlation) + refusal)
                             continue
                         request = header + asked.encode()
-                    _write(behind_out, request)
-                    answer = (await _frame(behind_in)).replace(theirs, ours)
-                _write(writer, answer)
+                    write(behind_out, request)
+                    answer = (await frame(behind_in)).replace(theirs, ours)
+                write(writer, answer)
                 await writer.drain()
         finally:
             self._names.pop(writer, None)
@@ -282,15 +282,6 @@ _ANSWERS: dict[int, Callable[..., Awaitable[bytes]]] = {
 def _refusal(version: int, asked: Any, fault: int) -> bytes:
     topics = [(topic, [(entry[0], fault) for entry in entries]) for topic, entries in asked.topics]
     return _encoded(commit, "OffsetCommitResponse", version, topics)
-
-
-async def _frame(reader: asyncio.StreamReader) -> bytes:
-    (size,) = struct.unpack(">i", await reader.readexactly(4))
-    return await reader.readexactly(size)
-
-
-def _write(writer: asyncio.StreamWriter, frame: bytes) -> None:
-    writer.write(struct.pack(">i", len(frame)) + frame)
 
 
 def _decode(module: Any, name: str, version: int, stream: BytesIO) -> Any:

@@ -15,7 +15,7 @@ import pytest
 from aiokafka.protocol import admin
 from aiokafka.protocol.api import RequestHeader_v1
 from tests.conftest import Broker
-from tests.proxy import Proxy
+from tests.proxy import Proxy, frame, write
 from tests.sasl_server import Accounts, Conversation, Refused
 
 _API_VERSIONS, _HANDSHAKE, _AUTHENTICATE = 18, 17, 36
@@ -87,12 +87,12 @@ class GuardedBroker(Proxy):
         login = _Login(done=self._accounts is None)
         try:
             while True:
-                request = await _frame(reader)
+                request = await frame(reader)
                 answer = self._answer(request, login)
                 if answer is None:
-                    _write(behind_out, request)
-                    answer = (await _frame(behind_in)).replace(theirs, ours)
-                _write(writer, answer)
+                    write(behind_out, request)
+                    answer = (await frame(behind_in)).replace(theirs, ours)
+                write(writer, answer)
                 await writer.drain()
         except _Hangup:
             pass
@@ -139,14 +139,3 @@ def _told(said: bytes, version: int, login: _Login) -> bytes:
     kind = getattr(admin, f"SaslAuthenticateResponse_v{version}")
     more = (0,) if version else ()
     return bytes(kind(fault, "refused" if fault else None, answer, *more).encode())
-
-
-async def _frame(reader: asyncio.StreamReader) -> bytes:
-    size = struct.unpack(">i", await reader.readexactly(4))[0]
-    if not 0 < size < 64 * 2**20:
-        raise _Hangup
-    return await reader.readexactly(size)
-
-
-def _write(writer: asyncio.StreamWriter, frame: bytes) -> None:
-    writer.write(struct.pack(">i", len(frame)) + frame)

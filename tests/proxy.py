@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import struct
 from collections.abc import Coroutine
 from typing import Any, Self
 
@@ -77,3 +78,14 @@ class Proxy:
             self.clients.discard(writer)
             behind_out.close()
             writer.close()
+
+
+async def frame(reader: asyncio.StreamReader) -> bytes:
+    """The next request or answer of Kafka's protocol, without its length."""
+    size = struct.unpack(">i", await reader.readexactly(4))[0]
+    return await reader.readexactly(size)
+
+
+def write(writer: asyncio.StreamWriter, framed: bytes) -> None:
+    """Hand one on."""
+    writer.write(struct.pack(">i", len(framed)) + framed)

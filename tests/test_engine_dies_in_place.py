@@ -97,13 +97,7 @@ async def test_when_the_budget_is_used_up_the_worker_ends_with_what_it_had_unset
 async def test_it_is_live_and_not_ready_while_the_engine_is_started_again() -> None:
     go_on = asyncio.Event()
 
-    class Slow(KillableJudge):
-        async def start(self) -> None:
-            if self.starts:
-                await go_on.wait()
-            await super().start()
-
-    engine = Slow()
+    engine = KillableJudge(again=go_on)
     worker = worker_with(engine, http={"enabled": True, "port": 0})
     begun = asyncio.Event()
     serving = worker.serve(ready=begun.set)
@@ -133,13 +127,7 @@ async def test_it_is_live_and_not_ready_while_the_engine_is_started_again() -> N
 async def test_an_event_whose_deadline_passes_during_a_restart_is_expired() -> None:
     go_on = asyncio.Event()
 
-    class Slow(KillableJudge):
-        async def start(self) -> None:
-            if self.starts:
-                await go_on.wait()
-            await super().start()
-
-    engine = Slow(Holding("kills once"))
+    engine = KillableJudge(Holding("kills once"), again=go_on)
     worker = worker_with(engine, judging={"deadline_s": {"standard": 0.2}})
     serving = worker.serve()
     await until(lambda: worker.app.started)
@@ -153,13 +141,7 @@ async def test_an_event_whose_deadline_passes_during_a_restart_is_expired() -> N
 
 
 async def test_draining_does_not_wait_for_an_engine_that_does_not_come_back() -> None:
-    class Slow(KillableJudge):
-        async def start(self) -> None:
-            if self.starts:
-                await asyncio.Event().wait()
-            await super().start()
-
-    engine = Slow()
+    engine = KillableJudge(again=asyncio.Event())
     worker = worker_with(engine, delivery={"drain_timeout_s": 0.05})
     serving = worker.serve()
     await until(lambda: worker.app.started)

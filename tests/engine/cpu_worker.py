@@ -3,6 +3,11 @@
 Its verdicts mean nothing; what such a worker shows is that each event gets one, whatever is killed.
 """
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import missing
@@ -34,3 +39,26 @@ def cpu_worker_engine(**changes: Any) -> dict[str, Any]:
     values = {"max_content_tokens": 600, "reasoning_max_tokens": _CAPS} | changes
     settings = cpu_engine_settings(model, args=args, **values)
     return settings.model_dump(mode="json", exclude_unset=True)
+
+
+def told_by(script: str, section: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What a script about an engine prints as its last line, in a process of its own.
+
+    Args:
+        script: Gets the section `engine` as JSON, as its only argument.
+        section: That section.
+        folder: Where the script is put: vLLM starts its processes from a file.
+    """
+    file = folder / "script.py"
+    file.write_text(script)
+    done = subprocess.run(
+        [sys.executable, file, json.dumps(section)],
+        capture_output=True,
+        text=True,
+        timeout=560,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told

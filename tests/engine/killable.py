@@ -33,6 +33,7 @@ class KillableJudge:
         killers: Contents that end it.
         freezers: Contents after which it gives no sign of life.
         turns: How many turns of the loop the answer to a content takes.
+        again: What a second start waits for; nothing when None.
     """
 
     engine = "killable"
@@ -44,8 +45,10 @@ class KillableJudge:
         *,
         freezers: Container[str] = (),
         turns: Callable[[str], int] = lambda _: 1,
+        again: asyncio.Event | None = None,
     ) -> None:
         self._killers, self._freezers, self._turns = killers, freezers, turns
+        self._again = again
         self._life: _Life | None = None
         self.steps = self.deaths = self.starts = self.stops = 0
         self.most_beside_a_killer: list[int] = []
@@ -55,6 +58,8 @@ class KillableJudge:
     async def start(self) -> None:
         """A new life."""
         await asyncio.sleep(0)
+        if self.starts and self._again is not None:
+            await self._again.wait()
         if self.refuses_to_start:
             raise EngineUnavailable("not today")
         self.starts += 1

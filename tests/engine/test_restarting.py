@@ -64,14 +64,8 @@ async def test_what_is_asked_while_it_starts_again_waits_for_it() -> None:
 async def test_deadlines_go_on_while_it_starts_again() -> None:
     go_on = asyncio.Event()
 
-    class Slow(KillableJudge):
-        async def start(self) -> None:
-            if self.starts:
-                await go_on.wait()
-            await super().start()
-
     now = 0.0
-    async with restarting(Slow({"kills"})) as judge:
+    async with restarting(KillableJudge({"kills"}, again=go_on)) as judge:
         assert await lost(judge.judge(request("kills")))
         deadlines = Deadlines(lambda: now, interval_s=0.001)
         waiting = asyncio.ensure_future(deadlines.within(5.0, judge.judge(request("waits"))))
@@ -170,13 +164,7 @@ async def test_an_engine_that_does_not_start_again_is_tried_as_often_as_the_budg
 
 
 async def test_stopping_in_the_middle_of_a_restart_ends_it() -> None:
-    class Slow(KillableJudge):
-        async def start(self) -> None:
-            if self.starts:
-                await asyncio.Event().wait()
-            await super().start()
-
-    async with restarting(Slow({"kills"})) as judge:
+    async with restarting(KillableJudge({"kills"}, again=asyncio.Event())) as judge:
         assert await lost(judge.judge(request("kills")))
         waiting = asyncio.ensure_future(judge.judge(request("a")))
         await asyncio.sleep(0)

@@ -3,15 +3,10 @@
 In a process of its own: what happens here must not reach the engine of other tests.
 """
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.engine.cpu_worker import cpu_worker_engine
+from tests.engine.cpu_worker import cpu_worker_engine, told_by
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.kills]
 
@@ -103,18 +98,7 @@ def test_a_killed_and_a_frozen_engine_are_started_again_and_every_request_is_ans
     tmp_path: Path,
 ) -> None:
     section = cpu_worker_engine(probe_timeout_s=2, stop_timeout_s=5, start_timeout_s=500)
-    file = tmp_path / "script.py"
-    file.write_text(_SCRIPT)
-    done = subprocess.run(
-        [sys.executable, file, json.dumps(section)],
-        capture_output=True,
-        text=True,
-        timeout=560,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    told = told_by(_SCRIPT, section, tmp_path)
     again = {
         "answers": ["answered"],
         "some were in it": True,

@@ -3,15 +3,10 @@
 In a process of its own: what happens here must not reach the engine of other tests.
 """
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.engine.cpu_worker import cpu_worker_engine
+from tests.engine.cpu_worker import cpu_worker_engine, told_by
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.kills]
 
@@ -80,18 +75,7 @@ def test_a_full_queue_an_exhausted_cache_and_an_endless_request_are_outcomes_or_
         max_content_tokens=300,
         args={"kv_cache_memory_bytes": 34 * 32 * 1_024, "max_num_queued_reqs": 30},
     )
-    file = tmp_path / "script.py"
-    file.write_text(_SCRIPT)
-    done = subprocess.run(
-        [sys.executable, file, json.dumps(section)],
-        capture_output=True,
-        text=True,
-        timeout=560,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    told = told_by(_SCRIPT, section, tmp_path)
     assert told == {
         "answers": ["answered"],
         "queue overflowed": True,
