@@ -62,13 +62,13 @@ class Scripted:
 
 async def told(producer: Scripted, limit_s: float = 5.0) -> type[BaseException]:
     with pytest.raises(StreamError) as raised:
-        await transact(producer, RECORDS, ONE, 3, limit_s=limit_s)
+        await transact(producer, RECORDS, (ONE, 3), limit_s=limit_s)
     return raised.type
 
 
 async def test_the_offset_is_sent_after_every_record_was_looked_at() -> None:
     producer = Scripted()
-    await transact(producer, RECORDS, ONE, 3, limit_s=5.0)
+    await transact(producer, RECORDS, (ONE, 3), limit_s=5.0)
     assert producer.asked == ["begin", "send", "send", "send", "send_offset", "commit"]
 
 
@@ -122,7 +122,7 @@ async def test_an_abort_that_hangs_does_not_hide_the_fault(
 
 async def test_who_is_cancelled_in_the_middle_aborts() -> None:
     producer = Scripted(send_offset=HANGS)
-    writing = asyncio.create_task(transact(producer, RECORDS, ONE, 3, limit_s=5.0))
+    writing = asyncio.create_task(transact(producer, RECORDS, (ONE, 3), limit_s=5.0))
     while "send_offset" not in producer.asked:
         await asyncio.sleep(0)
     writing.cancel()

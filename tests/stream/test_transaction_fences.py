@@ -111,7 +111,7 @@ class Scene:
     async def transact(
         self, producer: TransactionalProducer, records: list[OutputRecord], position: int
     ) -> None:
-        await transact(producer, records, self.partition, position, limit_s=LIMIT_S)
+        await transact(producer, records, (self.partition, position), limit_s=LIMIT_S)
 
     async def written(self) -> list[bytes | None]:
         return [it.value for it in await self.log.read(self.outputs)]

@@ -21,6 +21,7 @@ from afterguard.contracts.replays import Origin, Replayed, with_origin, without_
 from afterguard.flow.admit import utc_now
 from afterguard.stream.dead_letters import Catalogue, Contents, Letter, Original
 from afterguard.stream.ports import Partition, TransactionalProducer
+from afterguard.stream.transaction import transact
 
 # Readers of the input wait for the end of a transaction, so each is short; the broker ends one
 # that its owner has left after as long.
@@ -161,42 +162,35 @@ class LetterReplay:
             return True
         notes = self._notes(due)
         try:
-            async with asyncio.timeout(TRANSACTION_S):
-                await self._write(producer, due, notes)
+            await transact(producer, self._records(due, notes), limit_s=TRANSACTION_S)
         except PublishFailed:
-            await self._abort()
+            await self._end()
             if len(batch) > 1:
                 self._told.elsewhere -= len(batch) - len(due)  # they are looked at again
                 return False
             self._told.refused.append(due[0].letter)
             return True
-        except TimeoutError:
+        except StreamUnavailable as error:
             raise StreamUnavailable(
-                f"the broker did not take a transaction within {TRANSACTION_S:g} s; replay again: "
-                "what was written counts once"
-            ) from None
+                f"{error}; replay again: what was written counts once"
+            ) from error
         for note in notes:
             self._catalogue.note(note)
         self._told.replayed += len(due)
         self._show(self._told)
         return True
 
-    async def _write(
-        self,
-        producer: TransactionalProducer,
-        originals: Sequence[Original],
-        notes: Sequence[Replayed],
-    ) -> None:
-        await producer.begin()
-        sent = []
-        for original, note in zip(originals, notes, strict=True):
-            sent.append(await producer.send(self._record(original, note)))
-            sent.append(await producer.send(self._note_record(original.letter, note)))
-        answers = await asyncio.gather(*sent, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        await producer.commit()
+    def _records(
+        self, originals: Sequence[Original], notes: Sequence[Replayed]
+    ) -> list[OutputRecord]:
+        return [
+            record
+            for original, note in zip(originals, notes, strict=True)
+            for record in (
+                self._record(original, note),
+                self._note_record(original.letter, note),
+            )
+        ]
 
     def _due(self, letter: Letter) -> bool:
         return self._catalogue.replays(letter.letter_id) == letter.replays
@@ -263,12 +257,6 @@ class LetterReplay:
             # middle wrongly which transactions were aborted would hide notes.
             await self._log.scan(self._catalogue.take, unfinished=True)
         return self._producer
-
-    async def _abort(self) -> None:
-        if self._producer is not None:
-            async with asyncio.timeout(TRANSACTION_S):
-                await self._producer.abort()
-        await self._end()
 
     async def _end(self) -> None:
         producer, self._producer = self._producer, None

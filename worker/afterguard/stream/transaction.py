@@ -1,4 +1,4 @@
-"""One transaction: the outputs of one partition and its offset, all of it or nothing."""
+"""One transaction: records, and an offset if one advances with them, all of it or nothing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,18 +18,16 @@ _ABORT_S: Final = 5.0
 async def transact(
     producer: TransactionalProducer,
     records: Sequence[OutputRecord],
-    partition: Partition,
-    position: int,
+    advance: tuple[Partition, int] | None = None,
     *,
     limit_s: float,
 ) -> None:
-    """Write records and advance the offset; after any error the producer must be put away.
+    """Write records, and advance an offset; after any error the producer must be put away.
 
     Args:
         producer: Started, with no transaction open.
         records: In the order in which they shall stand in the log.
-        partition: Of the input.
-        position: The next offset that the group shall read of it.
+        advance: A partition of the input, and the next offset that the group shall read of it.
         limit_s: How long all of it may take, seconds.
 
     Raises:
@@ -43,7 +41,8 @@ async def transact(
         async with asyncio.timeout(limit_s):
             await producer.begin()
             await _written([await _sent(producer, record) for record in records])
-            await producer.send_offset(partition, position)
+            if advance is not None:
+                await producer.send_offset(*advance)
             committing = True
             await producer.commit()
     except Fenced:

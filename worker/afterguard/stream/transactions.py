@@ -206,8 +206,7 @@ class Transactions:
         await transact(
             armed.producer,
             [record for event in events for record in event.records],
-            armed.partition,
-            position,
+            (armed.partition, position),
             limit_s=self._pace.limit_s,
         )
         self._decided.committed(events)
