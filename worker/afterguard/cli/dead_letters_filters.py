@@ -1,6 +1,5 @@
 """Which dead letters a command is about: the options, and what they choose."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Final
 import typer
 
 from afterguard.contracts.dead_letters import DeadLetter
+from afterguard.contracts.durations import duration_s
 from afterguard.contracts.words import Outcome
 
 REASON: Final = typer.Option(
@@ -30,7 +30,6 @@ UNTIL: Final = typer.Option(None, "--until", metavar="TIME", help="Written befor
 EVENT_ID: Final = typer.Option(
     [], "--event-id", metavar="ID", help="Of events that could be read so far; may be repeated."
 )
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,8 @@ def moment(text: str | None, option: str, now: Callable[[], datetime]) -> dateti
     """
     if text is None:
         return None
-    if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return now() - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
+    if (ago := duration_s(text)) is not None:
+        return now() - timedelta(seconds=ago)
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

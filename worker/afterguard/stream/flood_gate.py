@@ -4,7 +4,6 @@ Nothing is dropped to go on. The gate opens when a person accepts the cause, and
 what floods the dead letters is judged by nobody.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from math import inf
 from time import monotonic
@@ -12,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from afterguard.contracts.durations import duration_s
 from afterguard.contracts.errors import BadQuestion, RejectReason
 from afterguard.contracts.words import Reason
 from afterguard.delivery.flood import Flood
@@ -21,7 +21,6 @@ from afterguard.telemetry.metrics import Metrics
 _log = structlog.get_logger(__name__)
 
 CAUSES: Final = frozenset({*(it.value for it in RejectReason), *(it.value for it in Reason)})
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class FloodGate:
@@ -106,10 +105,10 @@ class FloodGate:
 
 
 def _duration_s(text: str) -> float:
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if found is None:
+    seconds = duration_s(text)
+    if seconds is None:
         raise BadQuestion("for: a number with s, m, h or d, such as 10m")
-    return int(found[1]) * _SECONDS[found[2]]
+    return seconds
 
 
 _CAUSES: Final = ", ".join(sorted(CAUSES))

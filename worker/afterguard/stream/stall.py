@@ -8,6 +8,7 @@ position does not move.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from afterguard.delivery.stuck import Standstill
 from afterguard.stream.ports import Partition
 
 
@@ -38,8 +39,7 @@ class Stall:
     """
 
     def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
-        self._standing: dict[Partition, tuple[int | None, float]] = {}
+        self._standstill: Standstill[Partition] = Standstill(limit_s)
 
     def look(self, readings: Mapping[Partition, Reading], now: float) -> list[Partition]:
         """Take in one look.
@@ -51,12 +51,5 @@ class Stall:
         Returns:
             The partitions that stand still: behind at every look for `limit_s`, at one position.
         """
-        before, self._standing = self._standing, {}
-        for partition, reading in readings.items():
-            if reading.behind:
-                position, since = before.get(partition, (reading.position, now))
-                if position != reading.position:
-                    since = now
-                self._standing[partition] = reading.position, since
-        limit = now - self._limit_s
-        return [it for it, (_, since) in self._standing.items() if since <= limit]
+        behind = {it: reading.position for it, reading in readings.items() if reading.behind}
+        return self._standstill.look(behind, now)
