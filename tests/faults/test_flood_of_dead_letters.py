@@ -103,6 +103,8 @@ async def test_another_cause_holds_it_again(expected_errors: list[str]) -> None:
         await until(lambda: held(it))
         write(it, None, COUNT)
         assert (await resume(it, "--accept", "not_json")).code == 0
+        # Until the next poll intake is held by the first flood still.
+        await until(lambda: len(letters(it)) == 2 * COUNT)
         await until(lambda: held(it))
         told = await resume(it)
         assert told.code == 1
