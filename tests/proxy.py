@@ -4,7 +4,10 @@ import asyncio
 import ssl
 import struct
 from collections.abc import Coroutine
-from typing import Any, Self
+from typing import Any, Final, Self
+
+# Kafka's `socket.request.max.bytes`.
+_MOST_BYTES: Final = 104_857_600
 
 
 class Proxy:
@@ -81,8 +84,14 @@ class Proxy:
 
 
 async def frame(reader: asyncio.StreamReader) -> bytes:
-    """The next request or answer of Kafka's protocol, without its length."""
+    """The next request or answer of Kafka's protocol, without its length.
+
+    Raises:
+        ConnectionResetError: It is longer than a broker takes: another protocol, such as TLS.
+    """
     size = struct.unpack(">i", await reader.readexactly(4))[0]
+    if not 0 <= size <= _MOST_BYTES:
+        raise ConnectionResetError
     return await reader.readexactly(size)
 
 
