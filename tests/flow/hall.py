@@ -12,6 +12,7 @@ from afterguard.contracts.events import ChatEvent
 from afterguard.delivery.ledger import Entry, Ledger
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admission
+from afterguard.flow.asking import Asking
 from afterguard.flow.decide import Decide, Decision
 from afterguard.flow.dispatch import Dispatch
 from afterguard.flow.judge import Judging
@@ -60,7 +61,7 @@ class Hall:
         self.ledger = Ledger(release=lambda _: None)
         schedule = RetrySchedule(attempts=1, base_s=1, cap_s=1)
         self.dispatch = Dispatch(
-            Judging(judge, render, schedule, self.metrics),
+            Judging(Asking(judge, schedule, self.metrics), render, self.metrics),
             Decide(DecideSettings(), engine=judge.engine, model=judge.model),
             self.collected,
             limit=limit,

@@ -12,6 +12,7 @@ from afterguard.contracts.errors import EngineDead
 from afterguard.contracts.words import Degraded, Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admission
+from afterguard.flow.asking import Asking
 from afterguard.flow.findings import Finding
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
@@ -25,7 +26,8 @@ class Bench:
     def __init__(self, judge: ScriptedJudge, **parts: Any) -> None:
         self.judge, self.metrics = judge, Metrics()
         schedule = RetrySchedule(attempts=2, base_s=0.001, cap_s=0.001)
-        self.judging = Judging(judge, content_for, schedule, self.metrics, **parts)
+        asking = Asking(judge, schedule, self.metrics)
+        self.judging = Judging(asking, content_for, self.metrics, **parts)
 
     async def findings(self, **changes: Any) -> list[Finding]:
         return await self.judging.judge(admission(**changes))
@@ -242,6 +244,7 @@ async def test_waiting_and_judging_are_told_apart() -> None:
         return answered(False)
 
     schedule = RetrySchedule(attempts=1, base_s=1, cap_s=1)
-    judging = Judging(ScriptedJudge(script), content_for, schedule, Metrics(), clock=lambda: now)
+    asking = Asking(ScriptedJudge(script), schedule, Metrics(), clock=lambda: now)
+    judging = Judging(asking, content_for, Metrics(), clock=lambda: now)
     (finding,) = await judging.judge(admission(received=1.0))
     assert (finding.queued_s, finding.judging_s) == (3.0, 5.0)

@@ -36,6 +36,7 @@ from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Degraded, Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admit
+from afterguard.flow.asking import Asking
 from afterguard.flow.decide import Decide, Decision
 from afterguard.flow.dispatch import Dispatch
 from afterguard.flow.findings import read
@@ -78,7 +79,7 @@ async def verdicts(
     registry = PolicyRegistry(policies)
     admit = Admit(registry, JudgingSettings(), max_clock_skew_s=60, now=lambda: NOON)
     dispatch = Dispatch(
-        Judging(judge, content_for, schedule, metrics, cache=cache, seen=seen),
+        Judging(Asking(judge, schedule, metrics), content_for, metrics, cache=cache, seen=seen),
         Decide(DecideSettings(), engine=judge.engine, model=judge.model),
         taken,
         limit=1,

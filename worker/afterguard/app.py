@@ -10,14 +10,12 @@ from afterguard.contracts.codec import decode_event
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
 from afterguard.delivery.budget import TokenBudget
-from afterguard.delivery.retry import RetrySchedule
 from afterguard.delivery.token_limit import TokenLimit
 from afterguard.engine.tokens import estimate_tokens
 from afterguard.engine_room import engine_room
 from afterguard.flow.admit import Admit
 from afterguard.flow.decide import Decide
 from afterguard.flow.dispatch import Dispatch
-from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
 from afterguard.flow.shedding import Shedding
 from afterguard.health.control import Control
@@ -25,7 +23,7 @@ from afterguard.health.engine_watch import EngineWatch
 from afterguard.health.server import HealthServer, ProbeResult
 from afterguard.health.stuck_watch import StuckWatch
 from afterguard.health.why import Phase, Why
-from afterguard.policy.prompt import content_for
+from afterguard.judging_room import judging_room
 from afterguard.policy.registry import load_policies
 from afterguard.promise import MakeProducer, rooms
 from afterguard.settings import Settings
@@ -143,20 +141,7 @@ def build(
     )
     judging_settings = settings.judging
     dispatch = Dispatch(
-        Judging(
-            judge,
-            content_for,
-            RetrySchedule(
-                judging_settings.attempts,
-                judging_settings.backoff_base_s,
-                judging_settings.backoff_cap_s,
-                judging_settings.engine_full_s,
-            ),
-            metrics,
-            cache=cache,
-            seen=seen,
-            trials=trials,
-        ),
+        judging_room(settings, judge, metrics, trials=trials, cache=cache, seen=seen),
         Decide(settings.decide, engine=judge.engine, model=judge.model),
         publish,
         limit=intake_settings.max_concurrent_events or 2 * settings.engine.max_num_seqs,

@@ -95,6 +95,11 @@ class Policy(BaseModel):
             raise ValueError("must be two rising numbers from 0 to 1")
         return band
 
+    @property
+    def handle(self) -> str:
+        """Tells policies that are judged side by side apart: a shadow names its version too."""
+        return self.id if self.stage is Stage.ACTIVE else f"{self.id}@{self.version}"
+
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, or None when the policy has no such rule."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)

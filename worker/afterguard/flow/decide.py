@@ -98,10 +98,13 @@ class Decide:
         event, place, replay_of = admission.event, admission.record.coordinates, admission.replay_of
         policy, reading = finding.policy, finding.reading
         judgement = finding.judgement or _NOTHING
-        degraded = admission.degraded
+        degraded = [*admission.degraded, *finding.degraded]
         if reading.unknown_rules:
-            degraded = [*degraded, Degraded.CITATION_UNKNOWN]
+            degraded.append(Degraded.CITATION_UNKNOWN)
         action = self._action(reading, policy)
+        engine, model = finding.judged_by or (
+            (self._engine, self._model) if policy else (None, None)
+        )
         policy_id, version = (policy.id, policy.version) if policy else (None, None)
         return AuditRecord.model_validate(
             {
@@ -124,11 +127,12 @@ class Decide:
                 "severity": reading.severity,
                 "action": action,
                 "needs_review": reading.asks_for_person or action is Action.ESCALATE,
-                "score": judgement.score if judgement.complete else None,
-                "effort": policy.effort if policy else None,
+                "score": finding.score,
+                "score_calibrated": finding.score_calibrated,
+                "effort": finding.effort,
                 "stages": finding.stages,
-                "engine": self._engine if policy else None,
-                "model": self._model if policy else None,
+                "engine": engine,
+                "model": model,
                 "prompt_tokens": judgement.prompt_tokens,
                 "cached_prompt_tokens": judgement.cached_prompt_tokens,
                 "output_tokens": judgement.output_tokens,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from afterguard.contracts.policies import Policy, Rule
-from afterguard.contracts.words import Action, Outcome, Reason, Severity
+from afterguard.contracts.words import Action, Degraded, Effort, Outcome, Reason, Severity
 from afterguard.flow.ports import Judgement, JudgementStatus
 
 _NO_ANSWER = {
@@ -48,6 +48,11 @@ class Finding(NamedTuple):
         queued_s: From received to the first request, seconds.
         judging_s: From the first request to the last answer, seconds.
         cached_from: The verdict that is repeated here.
+        score: P(violation) as it was weighed; None when there is none.
+        score_calibrated: Whether the score is a probability that was fitted on data.
+        effort: How long the model was allowed to reason; None when no model was asked.
+        judged_by: Name of the engine and id of the model, where it is not the worker's engine.
+        degraded: What was missing for this policy alone.
     """
 
     reading: Reading
@@ -58,6 +63,11 @@ class Finding(NamedTuple):
     queued_s: float = 0.0
     judging_s: float = 0.0
     cached_from: UUID | None = None
+    score: float | None = None
+    score_calibrated: bool = False
+    effort: Effort | None = None
+    judged_by: tuple[str, str] | None = None
+    degraded: tuple[Degraded, ...] = ()
 
 
 def unasked(policies: Iterable[Policy], reading: Reading, queued_s: float) -> list[Finding]:

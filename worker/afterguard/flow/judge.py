@@ -1,22 +1,21 @@
-"""Judge: one request for each policy that applies, unless the answer is known already."""
+"""Judge: brings an event to its findings, one for each policy that applies.
+
+What is known already is not asked again; each of the others is a question to the model.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
-from afterguard.contracts.cloudevents import trace_context
 from afterguard.contracts.coordinates import verdict_id
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Degraded, Outcome, Reason
-from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admission
-from afterguard.flow.findings import Finding, Reading, read
-from afterguard.flow.lanes import engine_priority
-from afterguard.flow.persistence import Persistence
-from afterguard.flow.ports import Judge, JudgeRequest, SeenEvents, VerdictCache
+from afterguard.flow.asking import Asking
+from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.ports import SeenEvents, VerdictCache
 from afterguard.flow.repeats import keep, recall, seen_key, verdict_key
-from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
 
 
@@ -24,31 +23,25 @@ class Judging:
     """Brings one admission to its findings: one for each policy.
 
     Args:
-        judge: The engine.
+        asking: Asks the model.
         render: What the model reads of an event.
-        retry: When a retriable fault is tried again.
-        metrics: Where requests, retries and repeats are counted.
+        metrics: Where repeats are counted.
         cache: Judgements already made; None to judge everything anew.
         seen: Events already judged and published; None to recognise none.
-        trials: Who goes to the engine in what company; its own when None.
         clock: Monotonic seconds.
     """
 
     def __init__(
         self,
-        judge: Judge,
+        asking: Asking,
         render: Callable[[ChatEvent], str],
-        retry: RetrySchedule,
         metrics: Metrics,
         *,
         cache: VerdictCache | None = None,
         seen: SeenEvents | None = None,
-        trials: Trials | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._model = judge.model
-        self._render = render
-        self._engine = Persistence(judge, retry, metrics, trials or Trials(metrics), clock)
+        self._asking, self._render = asking, render
         self._metrics = metrics
         self._cache, self._seen = cache, seen
         self._clock = clock
@@ -66,15 +59,10 @@ class Judging:
             self._metrics.duplicates_recognised.inc()
             return [Finding(Reading(Outcome.SKIPPED, Reason.DUPLICATE_EVENT))]
         findings = await self._recall(admission, content)
-        asked = [policy for policy in admission.policies if policy.id not in findings]
-        if len(asked) == 1:
-            findings[asked[0].id] = await self._under(admission, asked[0], content)
-        elif asked:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._under(admission, it, content)) for it in asked]
-            for policy, task in zip(asked, tasks, strict=True):
-                findings[policy.id] = task.result()
-        return [findings[policy.id] for policy in admission.policies]
+        left = [policy for policy in admission.policies if policy.handle not in findings]
+        if left:
+            findings |= await self._ask(admission, left, content)
+        return [findings[policy.handle] for policy in admission.policies]
 
     async def _duplicate(self, admission: Admission, content: str) -> bool:
         if self._seen is None:
@@ -89,21 +77,23 @@ class Judging:
         if self._cache is None:
             return {}
         policies = admission.policies
-        keys = [verdict_key(content, policy, self._model) for policy in policies]
+        keys = [verdict_key(content, policy, self._asking.model) for policy in policies]
         kept = await self._cache.get_many(keys)
         queued = self._clock() - admission.received
-        known = {
-            policy.id: Finding(
-                read(repeat.judgement, policy),
+        known: dict[str, Finding] = {}
+        for policy, value in zip(policies, kept, strict=True):
+            if value is None or (repeat := recall(value)) is None:
+                continue
+            before = Finding(
+                Reading(Outcome.UNPARSEABLE, Reason.NO_ANSWER),
                 policy,
-                repeat.judgement,
                 stages=("cache",),
                 queued_s=queued,
                 cached_from=repeat.verdict_id,
             )
-            for policy, value in zip(policies, kept, strict=True)
-            if value is not None and (repeat := recall(value)) is not None
-        }
+            known[policy.handle] = self._asking.weighed(
+                before, repeat.judgement, policy, policy.effort
+            )
         away = self._cache.away
         self._metrics.cache_requests["hit"].inc(len(known))
         self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - len(known))
@@ -111,53 +101,26 @@ class Judging:
             _mark_away(admission)
         return known
 
-    async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
-        record = admission.record
-        request = JudgeRequest(
-            f"{record.coordinates}/{policy.id}",
-            policy,
-            content,
-            policy.effort,
-            engine_priority(admission.place),
-            _trace(admission) if record.headers else None,
-            record.coordinates,
-        )
-        began = self._clock()
-        queued = began - admission.received
-        self._metrics.queue_seconds[admission.lane].observe(queued)
-        if admission.asked_at is None:
-            admission.asked_at = began
-        attempted = await self._engine.ask(request, admission.deadline, admission)
-        judging = self._clock() - began
-        self._metrics.judge_seconds.observe(judging)
-        judgement = attempted.judgement
-        if judgement is None:
-            reading = attempted.gave_up or Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
+    async def _ask(
+        self, admission: Admission, policies: Sequence[Policy], content: str
+    ) -> dict[str, Finding]:
+        if len(policies) == 1:
+            found = [await self._under(admission, policies[0], content)]
         else:
-            reading = read(judgement, policy)
-            if self._cache is not None:
-                judged_as = verdict_id(admission.origin, policy.id, policy.version)
-                if (kept := keep(judgement, judged_as)) is not None:
-                    self._cache.put(verdict_key(content, policy, self._model), kept)
-        return Finding(
-            reading,
-            policy,
-            judgement,
-            stages=(policy.effort.value,) if attempted.attempts else (),
-            attempts=attempted.attempts,
-            queued_s=queued,
-            judging_s=judging,
-        )
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._under(admission, it, content)) for it in policies]
+            found = [task.result() for task in tasks]
+        return {policy.handle: it for policy, it in zip(policies, found, strict=True)}
+
+    async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
+        finding = await self._asking.ask(admission, policy, content)
+        if self._cache is not None and finding.judgement is not None:
+            judged_as = verdict_id(admission.origin, policy.id, policy.version)
+            if (kept := keep(finding.judgement, judged_as)) is not None:
+                self._cache.put(verdict_key(content, policy, self._asking.model), kept)
+        return finding
 
 
 def _mark_away(admission: Admission) -> None:
     if Degraded.CACHE_AWAY not in admission.degraded:
         admission.degraded.append(Degraded.CACHE_AWAY)
-
-
-def _trace(admission: Admission) -> dict[str, str]:
-    return {
-        name: value.decode("ascii", "ignore")
-        for name, value in trace_context(admission.record.headers)
-        if value is not None
-    }

@@ -22,6 +22,7 @@ class JudgeRequest(NamedTuple):
         priority: Lower is served sooner; ties by arrival.
         trace_headers: W3C trace context to hand to the engine; None without one.
         origin: The record that is judged; None where there is none.
+        also: More policies to be answered in the same prompt, after `policy`.
     """
 
     request_id: str
@@ -31,6 +32,7 @@ class JudgeRequest(NamedTuple):
     priority: int = 0
     trace_headers: Mapping[str, str] | None = None
     origin: Coordinates | None = None
+    also: tuple[Policy, ...] = ()
 
 
 class JudgementStatus(StrEnum):
@@ -55,6 +57,8 @@ class Judgement(NamedTuple):
         prompt_tokens: Tokens of the prompt.
         cached_prompt_tokens: How many of them came from the prefix cache.
         output_tokens: Tokens that the model wrote.
+        others: The judgements under the policies of `JudgeRequest.also`, in their order; tokens
+            are counted in the first alone.
     """
 
     status: JudgementStatus
@@ -66,6 +70,7 @@ class Judgement(NamedTuple):
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
     output_tokens: int = 0
+    others: tuple["Judgement", ...] = ()
 
     @property
     def complete(self) -> bool:

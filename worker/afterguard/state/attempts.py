@@ -174,7 +174,7 @@ class RedisAttempts:
 
 
 def _field(origin: Coordinates, request: JudgeRequest) -> str:
-    return f"{origin.offset}/{request.policy.id}"
+    return f"{origin.offset}/{request.policy.handle}"
 
 
 def _counts(found: dict[bytes, bytes]) -> dict[str, int]:

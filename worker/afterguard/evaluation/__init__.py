@@ -1,0 +1,1 @@
+"""Measuring policies on labelled rows; never imported by the running worker."""

@@ -1,0 +1,100 @@
+"""Bench: judges labelled rows in the worker's own judging room, without a stream."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, NamedTuple
+
+from prometheus_client import CollectorRegistry
+
+from afterguard.contracts.coordinates import Coordinates
+from afterguard.contracts.events import ChatEvent
+from afterguard.contracts.policies import Policy
+from afterguard.contracts.records import InputRecord
+from afterguard.contracts.words import Lane
+from afterguard.delivery.ledger import Ledger
+from afterguard.delivery.order import KeyOrder
+from afterguard.engine.create import create_judge
+from afterguard.flow.admit import Admission
+from afterguard.flow.findings import Finding
+from afterguard.flow.judge import Judging
+from afterguard.flow.lanes import lane_place
+from afterguard.flow.ports import Judge
+from afterguard.judging_room import judging_room
+from afterguard.settings import Settings
+from afterguard.telemetry.metrics import Metrics
+
+
+class Case(NamedTuple):
+    """One event to be judged under some policies at once, as the worker would."""
+
+    name: str
+    event: ChatEvent
+    policies: tuple[Policy, ...]
+
+
+class Bench:
+    """Judges cases one by one or many at once.
+
+    Args:
+        judging: The room.
+        lane: The lane in which they stand; it has no deadline here.
+    """
+
+    def __init__(self, judging: Judging, lane: Lane = Lane.BACKFILL) -> None:
+        self._judging, self._lane = judging, lane
+        self._next = 0
+
+    async def findings(self, case: Case) -> list[Finding]:
+        """The findings on one case, one for each policy in their order.
+
+        Raises:
+            AfterguardError: The engine died, or cannot be used.
+        """
+        now = monotonic()
+        offset, self._next = self._next, self._next + 1
+        admission = Admission(
+            event=case.event,
+            record=InputRecord(Coordinates("evaluation", 0, offset), None, None, ()),
+            entry=Ledger(release=lambda _: None).admit(offset, 1, now=now),
+            ticket=_order().enter(case.name),
+            policies=case.policies,
+            skip=None,
+            lane=self._lane,
+            place=lane_place(self._lane, now, 1.0),
+            deadline=None,
+            received_at=datetime.now(UTC),
+            received=now,
+        )
+        return await self._judging.judge(admission)
+
+
+def _order() -> KeyOrder[Any]:
+    return KeyOrder()
+
+
+@asynccontextmanager
+async def open_bench(
+    settings: Settings,
+    *,
+    judge: Judge | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> AsyncIterator[Bench]:
+    """A bench whose engine runs while the block does.
+
+    Args:
+        settings: `engine` and `judging` as a worker would have them.
+        judge: Another engine than `settings.engine` names.
+        progress: Told what the engine is doing while it starts.
+
+    Raises:
+        SettingsError: The engine's package is not installed, or a setting cannot be used.
+        EngineUnavailable: It cannot be started.
+    """
+    judge = judge or create_judge(settings.engine, registry=CollectorRegistry(), progress=progress)
+    try:
+        await judge.start()
+        yield Bench(judging_room(settings, judge, Metrics()))
+    finally:
+        await judge.stop()

@@ -1,0 +1,1 @@
+"""Small classifiers ahead of the model, or in its place."""
