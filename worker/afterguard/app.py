@@ -100,6 +100,7 @@ def build(
     engine_registry = CollectorRegistry()
     policies = load_policies(settings.policies)
     metrics = Metrics()
+    metrics.policies.in_force(policies.policies)
     cache, seen, attempts, redis = _state(settings, metrics)
     judge, engine_watch, trials = engine_room(
         settings,

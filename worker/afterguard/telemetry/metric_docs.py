@@ -8,7 +8,7 @@ def page() -> str:
     lines = [
         "# Metrics",
         "",
-        "Made from the list in `worker/afterguard/telemetry/metric_list.py` by `make schemas`.",
+        "Made from the lists in `worker/afterguard/telemetry/` by `make schemas`.",
         "All names begin with `afterguard_`; vLLM's own (`vllm:*`) stand beside them.",
         "",
         "| name | kind | unit | labels | meaning | when it is odd |",

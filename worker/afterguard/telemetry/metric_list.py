@@ -5,6 +5,7 @@ Labels take their values from closed sets (policy ids, outcomes, partitions): no
 """
 
 from afterguard.telemetry.metric import Metric
+from afterguard.telemetry.policy_metric_list import POLICY_METRICS
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _ENGINE_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
@@ -323,4 +324,5 @@ METRICS: tuple[Metric, ...] = (
         "each may repeat outputs, under the same ids; look at the broker's log",
     ),
     Metric("build_info", "gauge", "1", "What runs here.", _ROOM, ("version", "engine", "model")),
+    *POLICY_METRICS,
 )

@@ -9,6 +9,7 @@ from afterguard.contracts.errors import RejectReason
 from afterguard.contracts.words import Action, Lane, Outcome, Reason
 from afterguard.telemetry.metric import Metric
 from afterguard.telemetry.metric_list import METRICS
+from afterguard.telemetry.policy_metrics import PolicyMetrics
 
 _PARTITIONED = (
     "lag_records",
@@ -91,6 +92,7 @@ class Metrics:
         self.replayed = {
             told: made["replayed_records_total"].labels(told) for told in ("believed", "refused")
         }
+        self.policies = PolicyMetrics(made)
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]
         self._verdict_children: dict[tuple[str | None, Outcome], Counter] = {}
