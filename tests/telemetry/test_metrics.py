@@ -14,7 +14,7 @@ from afterguard.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 BOUNDED = {"cause", "policy", "outcome", "action", "reason", "result", "lane", "topic", "partition",
-           "version", "engine", "model"}  # fmt: skip
+           "version", "engine", "model", "stage", "effort", "agreement", "kind"}  # fmt: skip
 
 
 def test_the_page_in_the_docs_is_the_list() -> None:
