@@ -3,7 +3,14 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from afterguard.contracts.words import Action, Effort, Kind, Lane, Role, Severity
 
@@ -58,6 +65,28 @@ class AppliesTo(BaseModel):
     )
 
 
+class SecondLook(BaseModel):
+    """When the model is asked once more, to reason for longer.
+
+    It always is when the first answer leaves the outcome uncertain.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    effort: Effort = Effort.HIGH
+    band: tuple[float, float] | None = Field(
+        default=None, description="First scores inside this band are looked at again."
+    )
+    severity: Severity | None = Field(
+        default=None, description="A cited rule of at least this severity is looked at again."
+    )
+
+    @field_validator("band")
+    @classmethod
+    def _band_rises(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
+        return _rising(band)
+
+
 class Policy(BaseModel):
     """A written policy, ready to be judged under."""
 
@@ -69,6 +98,10 @@ class Policy(BaseModel):
     rules: tuple[Rule, ...] = Field(min_length=1, max_length=40)
     applies_to: AppliesTo = AppliesTo()
     effort: Effort = Effort.LOW
+    second_look: SecondLook | None = Field(
+        default=None,
+        description="When the model is asked again at a higher effort; never when absent.",
+    )
     threshold: float = Field(
         default=0.5, gt=0, lt=1, description="P(violation) from which it is a violation."
     )
@@ -91,9 +124,17 @@ class Policy(BaseModel):
     @field_validator("uncertain")
     @classmethod
     def _band_rises(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
-        if band is not None and not 0 <= band[0] < band[1] <= 1:
-            raise ValueError("must be two rising numbers from 0 to 1")
-        return band
+        return _rising(band)
+
+    @field_validator("second_look")
+    @classmethod
+    def _second_look_is_longer(
+        cls, look: SecondLook | None, info: ValidationInfo
+    ) -> SecondLook | None:
+        first = info.data.get("effort")
+        if look is not None and first is not None and look.effort.rank <= first.rank:
+            raise ValueError(f"its effort must be higher than `effort`, which is {first.value}")
+        return look
 
     @property
     def handle(self) -> str:
@@ -103,3 +144,9 @@ class Policy(BaseModel):
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, or None when the policy has no such rule."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+
+def _rising(band: tuple[float, float] | None) -> tuple[float, float] | None:
+    if band is not None and not 0 <= band[0] < band[1] <= 1:
+        raise ValueError("must be two rising numbers from 0 to 1")
+    return band

@@ -36,6 +36,11 @@ class Effort(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
 
+    @property
+    def rank(self) -> int:
+        """Position in the rising order, from 0."""
+        return _EFFORT_RANK[self]
+
 
 class Outcome(StrEnum):
     """What became of one event under one policy. Exactly one of these, always.
@@ -69,6 +74,7 @@ class Reason(StrEnum):
     RULES_CONTRADICT_LABEL = "rules_contradict_label"
     DEADLINE_PASSED = "deadline_passed"
     SHED_OVERLOAD = "shed_overload"
+    SHED_COMPUTE_BUDGET = "shed_compute_budget"
     RETRIES_EXHAUSTED = "retries_exhausted"
     REQUEST_REFUSED = "request_refused"
     INTERNAL_FAULT = "internal_fault"
@@ -83,6 +89,8 @@ class Degraded(StrEnum):
     CITATION_UNKNOWN = "citation_unknown"
     POLICY_UNKNOWN = "policy_unknown"
     TARGET_LEFT_OUT = "target_left_out"
+    EFFORT_REDUCED = "effort_reduced"
+    SECOND_LOOK_FAILED = "second_look_failed"
 
 
 class Severity(StrEnum):
@@ -122,5 +130,6 @@ class Action(StrEnum):
         return _ACTION_RANK[self]
 
 
+_EFFORT_RANK = {effort: rank for rank, effort in enumerate(Effort)}
 _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _ACTION_RANK = {action: rank for rank, action in enumerate(Action)}
