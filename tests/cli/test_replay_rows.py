@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.samples import event_fields, input_record
 
 from afterguard.cli.replay_rows import BadRow, ReadyRow, RowEvents
-from afterguard.cli.rows import Row
 from afterguard.contracts.codec import decode_event
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.events import ChatEvent
+from afterguard.row_files import Row
 
 MAX_BYTES = 10_000
 SECRET = "a most private sentence"

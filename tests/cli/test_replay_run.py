@@ -10,8 +10,8 @@ from tests.cli.producers import RefusingProducer, SlowProducer
 from afterguard.cli.acknowledged import AcknowledgedSends
 from afterguard.cli.replay_rows import RowEvents
 from afterguard.cli.replay_run import TOLD_ROWS, Replayed, replay
-from afterguard.cli.rows import RowFile
 from afterguard.contracts.errors import PublishFailed, SettingsError
+from afterguard.row_files import RowFile
 from afterguard.stream.memory import MemoryLog, MemoryProducer
 
 TOPIC = "chat.events"

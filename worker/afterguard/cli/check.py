@@ -16,7 +16,6 @@ from rich.text import Text
 from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG, settings_of
-from afterguard.cli.rows import STDIN
 from afterguard.contracts.codec import validate_event
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.events import ChatEvent
@@ -28,6 +27,7 @@ from afterguard.engine.create import create_judge
 from afterguard.flow.findings import Reading, read
 from afterguard.flow.ports import Judgement, JudgeRequest
 from afterguard.policy.prompt import content_for
+from afterguard.row_files import STDIN
 from afterguard.settings import Settings
 
 

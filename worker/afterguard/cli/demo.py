@@ -11,9 +11,9 @@ from afterguard.cli import demo_report
 from afterguard.cli.demo_run import Interrupted, run_demo
 from afterguard.cli.demo_traffic import DemoPlan
 from afterguard.cli.failing import told_plainly
-from afterguard.cli.rows import STDIN
 from afterguard.contracts.errors import SettingsError
 from afterguard.embedded.tally import Tally
+from afterguard.row_files import STDIN
 
 _INCOMPLETE = 1
 _INTERRUPTED = 130

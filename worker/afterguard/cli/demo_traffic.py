@@ -11,10 +11,10 @@ import orjson
 
 from afterguard.cli.acknowledged import AcknowledgedSends
 from afterguard.cli.replay_rows import ReadyRow, RowEvents
-from afterguard.cli.rows import RowFile
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.records import OutputRecord
 from afterguard.embedded.demo_events import demo_events
+from afterguard.row_files import RowFile
 from afterguard.settings import Settings
 from afterguard.stream.kafka.producer import KafkaProducer
 from afterguard.stream.settings import InputSettings, TopicSettings

@@ -17,11 +17,11 @@ from rich.table import Table
 
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG, FORMAT, settings_of
-from afterguard.cli.rows import Row, RowFile, RowFormat
 from afterguard.contracts.codec import decode_event
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import MappingError, RejectedInput, RejectReason
 from afterguard.contracts.records import InputRecord
+from afterguard.row_files import Row, RowFile, RowFormat
 from afterguard.settings import Settings
 from afterguard.stream.mapping import Attempt, EventMap
 from afterguard.stream.mapping_fields import FIELDS

@@ -16,8 +16,8 @@ from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import BOOTSTRAP, CONFIG, FORMAT, settings_of
 from afterguard.cli.replay_rows import RowEvents
 from afterguard.cli.replay_run import Replayed, replay
-from afterguard.cli.rows import RowFile, RowFormat
 from afterguard.contracts.errors import SettingsError, TopicMissing
+from afterguard.row_files import RowFile, RowFormat
 from afterguard.settings import Settings
 from afterguard.stream.kafka.admin import missing_topics
 from afterguard.stream.kafka.producer import KafkaProducer

@@ -7,13 +7,13 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
-from afterguard.cli.rows import Row
 from afterguard.contracts.cloudevents import CHAT_EVENT, Envelope, stamp
 from afterguard.contracts.codec import encode, json_of, validate_event
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import RejectedInput, RejectReason
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.row_files import Row
 from afterguard.stream.mapping import EventMap
 from afterguard.stream.mapping_fields import REQUIRED
 

@@ -13,8 +13,8 @@ from typing import Final
 from afterguard.cli.acknowledged import AcknowledgedSends
 from afterguard.cli.feed import Feed
 from afterguard.cli.replay_rows import BadRow, ReadyRow, RowEvents
-from afterguard.cli.rows import RowFile
 from afterguard.contracts.errors import AfterguardError
+from afterguard.row_files import RowFile
 
 TOLD_ROWS: Final = 20
 _AHEAD: Final = 2_000

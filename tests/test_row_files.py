@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from afterguard.cli.rows import Row, RowFile, RowFormat
 from afterguard.contracts.errors import SettingsError
+from afterguard.row_files import Row, RowFile, RowFormat
 
 Write = Callable[[str, bytes], str]
 
