@@ -12,12 +12,17 @@ from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Kind, Role
 from afterguard.policy.document import read_policy
+from afterguard.policy.sampling import Candidate, checked, drawn
 from afterguard.policy.settings import PolicySettings
+
+__all__ = ["Candidate", "PolicyRegistry", "load_policies", "policy_files", "shipped_policies"]
 
 _ROUTES = 4_096
 _SUBTAG = re.compile("[-_]")
 # Undetermined, several, none: a policy for one language still looks at these.
 _NO_LANGUAGE = frozenset({"", "und", "mul", "mis", "zxx"})
+
+_Route = tuple[tuple[Policy, ...], tuple[Candidate, ...]]
 
 
 class PolicyRegistry:
@@ -25,11 +30,21 @@ class PolicyRegistry:
 
     Args:
         policies: In the order in which events are judged under them.
+        candidates: Versions on trial beside them, of ids that may be among `policies`. One of a
+            version that is in force is left out: there is nothing to compare it with.
+
+    Raises:
+        ValueError: The verdicts of a candidate would be acted upon, or its share is none.
     """
 
-    def __init__(self, policies: Sequence[Policy]) -> None:
+    def __init__(self, policies: Sequence[Policy], candidates: Sequence[Candidate] = ()) -> None:
         self.policies = tuple(policies)
         self._by_id = {policy.id: policy for policy in policies}
+        in_force = {(policy.id, policy.version) for policy in policies}
+        self.candidates = tuple(
+            checked(it) for it in candidates if (it.policy.id, it.policy.version) not in in_force
+        )
+        self._known = self._by_id.keys() | {it.policy.id for it in self.candidates}
         # Tenants and channels repeat; matching patterns anew for every event would be waste.
         self._route = lru_cache(maxsize=_ROUTES)(self._match)
 
@@ -41,15 +56,21 @@ class PolicyRegistry:
         """The policies to judge an event under, and the ids it asked for that nobody knows.
 
         An event that names its policies is judged under those alone, whatever they apply to.
+        Candidates come last, each for the events of its sample.
         """
+        unknown: tuple[str, ...] = ()
         if event.policies is not None:
-            unknown = tuple(name for name in event.policies if name not in self._by_id)
+            unknown = tuple(name for name in event.policies if name not in self._known)
             asked = frozenset(event.policies)
-            return tuple(it for it in self.policies if it.id in asked), unknown
-        route = self._route(
-            event.kind, event.author.role, event.tenant, event.channel_id, event.language
-        )
-        return route, ()
+            judged = tuple(it for it in self.policies if it.id in asked)
+            candidates = tuple(it for it in self.candidates if it.policy.id in asked)
+        else:
+            judged, candidates = self._route(
+                event.kind, event.author.role, event.tenant, event.channel_id, event.language
+            )
+        if candidates:
+            judged += tuple(it.policy for it in candidates if drawn(it, event))
+        return judged, unknown
 
     def _match(
         self,
@@ -58,16 +79,22 @@ class PolicyRegistry:
         tenant: str | None,
         channel: str | None,
         tag: str | None,
-    ) -> tuple[Policy, ...]:
+    ) -> _Route:
         language = _primary_language(tag)
-        return tuple(
-            policy
-            for policy in self.policies
-            if (not (applies := policy.applies_to).kinds or kind in applies.kinds)
-            and (not applies.roles or role in applies.roles)
-            and _matches(tenant, applies.tenants)
-            and _matches(channel, applies.channels)
-            and (not applies.languages or language is None or language in applies.languages)
+
+        def fits(policy: Policy) -> bool:
+            applies = policy.applies_to
+            return (
+                (not applies.kinds or kind in applies.kinds)
+                and (not applies.roles or role in applies.roles)
+                and _matches(tenant, applies.tenants)
+                and _matches(channel, applies.channels)
+                and (not applies.languages or language is None or language in applies.languages)
+            )
+
+        return (
+            tuple(it for it in self.policies if fits(it)),
+            tuple(it for it in self.candidates if fits(it.policy)),
         )
 
 
