@@ -1,7 +1,7 @@
 """Exact match: rows that were answered rightly under every policy at once.
 
-It is what the technical report of gpt-oss-safeguard calls multi-policy accuracy. Where violations are
-rare, never flagging anything scores high, so that figure always stands beside it.
+Where violations are rare, never flagging anything scores high here, so what that would get always
+stands beside the figure.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,97 @@
+"""Bootstrap: how far a figure could have come out otherwise, had other rows been labelled.
+
+Percentile intervals over resamples of whole groups, from a seed. They say nothing of wrong labels,
+nor of traffic that is unlike the data.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from afterguard.evaluation.weighted import Measure, Numbers, Rows, weighted
+
+RESAMPLES: Final = 2_000
+LEVEL: Final = 0.95
+# Matrices of this many weights at once: 32 MB.
+_AT_ONCE: Final = 4_000_000
+# Below this share the resamples in which the figure exists are no fair picture of all.
+_LEAST_SHARE: Final = 0.5
+
+
+class Interval(NamedTuple):
+    """Where a figure lies, with the wanted confidence.
+
+    Attributes:
+        low: None when there is no interval.
+        high: None when there is no interval.
+        level: The confidence, such as 0.95.
+        groups: Independent groups that were drawn from.
+        reason: Why there is no interval, or why it says less than it seems; else empty.
+    """
+
+    low: float | None
+    high: float | None
+    level: float
+    groups: int
+    reason: str = ""
+
+
+def intervals(
+    rows: Rows,
+    measures: Iterable[Measure],
+    *,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> dict[Measure, Interval]:
+    """An interval for each measure, all from the same resamples.
+
+    Args:
+        rows: The labelled rows.
+        measures: What is measured.
+        resamples: How often the groups are drawn.
+        level: The wanted confidence, above 0 and below 1.
+        seed: Equal seeds give equal intervals.
+    """
+    wanted = list(measures)
+    drawn: dict[Measure, list[Numbers]] = {measure: [] for measure in wanted}
+    for weights in weightings(rows, resamples=resamples, seed=seed):
+        for measure in wanted:
+            drawn[measure].append(weighted(measure, rows, weights))
+    return {
+        measure: percentiles(values, rows.group_count, level) for measure, values in drawn.items()
+    }
+
+
+def weightings(rows: Rows, *, resamples: int, seed: int) -> Iterator[Numbers]:
+    """Resamples as weights of the rows, some at a time; none when there are not two groups."""
+    groups = rows.group_count
+    if groups < 2:
+        return
+    random = np.random.default_rng(seed)
+    at_once = max(1, _AT_ONCE // max(len(rows.labels), groups))
+    for begin in range(0, resamples, at_once):
+        many = min(at_once, resamples - begin)
+        counts = random.multinomial(groups, np.full(groups, 1 / groups), size=many)
+        yield counts[:, rows.groups].astype(np.float64)
+
+
+def percentiles(parts: Sequence[Numbers], groups: int, level: float) -> Interval:
+    """The interval that resampled values span.
+
+    Args:
+        parts: Together one value for each resample; not a number where the figure does not exist.
+        groups: Independent groups that were drawn from.
+        level: The wanted confidence.
+    """
+    if not parts:
+        return Interval(None, None, level, groups, "needs at least two groups of rows")
+    values = np.concatenate(parts)
+    exist = values[~np.isnan(values)]
+    if len(exist) < _LEAST_SHARE * len(values) or not len(exist):
+        reason = "the figure exists in too few resamples"
+        return Interval(None, None, level, groups, reason)
+    low, high = np.quantile(exist, [(1 - level) / 2, (1 + level) / 2])
+    flat = "all resamples agree, which is no certainty" if np.ptp(exist) == 0 else ""
+    return Interval(float(low), float(high), level, groups, flat)
