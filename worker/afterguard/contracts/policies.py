@@ -1,7 +1,7 @@
 """A policy as data; its document form is read by `afterguard.policy`."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -10,6 +10,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from afterguard.contracts.words import Action, Effort, Kind, Lane, Role, Severity
@@ -23,6 +24,8 @@ Title = Annotated[
 ]
 PrimaryLanguage = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,8}$")]
 Pattern = Annotated[str, StringConstraints(min_length=1)]
+# It is the name of a folder, too.
+ClassifierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 
 class Stage(StrEnum):
@@ -87,6 +90,46 @@ class SecondLook(BaseModel):
         return _rising(band)
 
 
+class JudgedBy(StrEnum):
+    """Who decides under a policy."""
+
+    MODEL = "model"
+    CLASSIFIER = "classifier"
+
+
+class Prefilter(BaseModel):
+    """A fitted classifier that keeps what it takes for harmless from the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    classifier: ClassifierName
+    target_recall: float = Field(
+        default=0.99,
+        gt=0,
+        lt=1,
+        description="Of all violations, the share that must reach the model. A worker refuses a "
+        "classifier whose recall on held-out data has a lower bound under it.",
+    )
+
+
+class DedicatedClassifier(BaseModel):
+    """A fitted classifier that decides in the model's place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: ClassifierName
+    target_precision: float = Field(
+        default=0.9,
+        gt=0,
+        lt=1,
+        description="Of all that it calls a violation, the share that must be one. Its threshold "
+        "is the lowest at which held-out data bear that out.",
+    )
+    rule: RuleId | None = Field(
+        default=None, description="The rule that its violations cite; none when absent."
+    )
+
+
 class Policy(BaseModel):
     """A written policy, ready to be judged under."""
 
@@ -116,6 +159,16 @@ class Policy(BaseModel):
         default=None,
         description="For an event that was not judged in time; as the settings say when absent.",
     )
+    prefilter: Prefilter | None = Field(
+        default=None,
+        description="A classifier that is asked before the model; none when absent.",
+    )
+    judge: JudgedBy = Field(
+        default=JudgedBy.MODEL, description="Who decides: the model, or a fitted classifier."
+    )
+    classifier: DedicatedClassifier | None = Field(
+        default=None, description="With `judge: classifier`: which one, and how sure it must be."
+    )
     stage: Stage = Stage.ACTIVE
     lane: Lane | None = Field(default=None, description="Overrides the lane of the event.")
     body: str = Field(description="What the model reads: instruction, definitions, criteria, ...")
@@ -135,6 +188,28 @@ class Policy(BaseModel):
         if look is not None and first is not None and look.effort.rank <= first.rank:
             raise ValueError(f"its effort must be higher than `effort`, which is {first.value}")
         return look
+
+    @field_validator("classifier")
+    @classmethod
+    def _rule_is_ours(
+        cls, classifier: DedicatedClassifier | None, info: ValidationInfo
+    ) -> DedicatedClassifier | None:
+        rules = info.data.get("rules")
+        cited = classifier.rule if classifier else None
+        if cited is not None and rules and cited not in {rule.id for rule in rules}:
+            raise ValueError(f"its rule {cited} is none of this policy")
+        return classifier
+
+    @model_validator(mode="after")
+    def _one_decides(self) -> Self:
+        by_classifier = self.judge is JudgedBy.CLASSIFIER
+        if by_classifier and self.classifier is None:
+            raise ValueError("`judge: classifier` needs `classifier: {name: ...}`")
+        if self.classifier is not None and not by_classifier:
+            raise ValueError("`classifier` has no meaning without `judge: classifier`")
+        if self.prefilter is not None and by_classifier:
+            raise ValueError("`prefilter` has no meaning with `judge: classifier`")
+        return self
 
     @property
     def handle(self) -> str:

@@ -45,7 +45,8 @@ class Effort(StrEnum):
 class Outcome(StrEnum):
     """What became of one event under one policy. Exactly one of these, always.
 
-    Only a complete and valid answer of the model may become `no_violation`.
+    Only a complete and valid answer of the policy's judge may become `no_violation`: the model's,
+    or that of a fitted classifier where the policy says `judge: classifier`.
     """
 
     VIOLATION = "violation"
@@ -75,6 +76,7 @@ class Reason(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
     SHED_OVERLOAD = "shed_overload"
     SHED_COMPUTE_BUDGET = "shed_compute_budget"
+    PREFILTERED = "prefiltered"
     RETRIES_EXHAUSTED = "retries_exhausted"
     REQUEST_REFUSED = "request_refused"
     INTERNAL_FAULT = "internal_fault"
@@ -91,6 +93,7 @@ class Degraded(StrEnum):
     TARGET_LEFT_OUT = "target_left_out"
     EFFORT_REDUCED = "effort_reduced"
     SECOND_LOOK_FAILED = "second_look_failed"
+    UNSCREENED = "unscreened"
 
 
 class Severity(StrEnum):

@@ -13,7 +13,14 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from afterguard.contracts.errors import PolicyError
-from afterguard.contracts.policies import AppliesTo, Policy, Rule, SecondLook
+from afterguard.contracts.policies import (
+    AppliesTo,
+    DedicatedClassifier,
+    Policy,
+    Prefilter,
+    Rule,
+    SecondLook,
+)
 from afterguard.policy.body import Body, Line, missing_parts, unknown_citations
 from afterguard.policy.front_matter import FrontMatter, read_front_matter
 
@@ -187,6 +194,8 @@ def _fields_beside(steps: list[str]) -> list[str]:
         "rules": Rule,
         "applies_to": AppliesTo,
         "second_look": SecondLook,
+        "prefilter": Prefilter,
+        "classifier": DedicatedClassifier,
     }
     model = models.get(steps[0], Policy) if len(steps) > 1 else Policy
     return [name for name in model.model_fields if name not in _OURS]
