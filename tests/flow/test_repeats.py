@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.samples import answered, chat_event, policy
 
+from afterguard.contracts.words import Effort
 from afterguard.flow.ports import Judgement, JudgementStatus
 from afterguard.flow.repeats import keep, recall, seen_key, verdict_key
 
 
 def test_what_is_kept_comes_back_without_the_rationale() -> None:
     origin = uuid4()
-    kept = keep(answered(True, "H1", score=0.9), origin)
+    kept = keep(answered(True, "H1", score=0.9), Effort.LOW, origin)
     assert kept is not None
     repeat = recall(kept)
     assert repeat is not None
@@ -29,12 +30,12 @@ def test_what_is_kept_comes_back_without_the_rationale() -> None:
     "status", [status for status in JudgementStatus if status is not JudgementStatus.ANSWERED]
 )
 def test_an_incomplete_answer_is_never_kept(status: JudgementStatus) -> None:
-    assert keep(Judgement(status), uuid4()) is None
+    assert keep(Judgement(status), Effort.LOW, uuid4()) is None
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.1, 1.1])
 def test_an_answer_with_an_impossible_score_is_never_kept(score: float) -> None:
-    assert keep(answered(False, score=score), uuid4()) is None
+    assert keep(answered(False, score=score), Effort.LOW, uuid4()) is None
 
 
 JSON = st.recursive(
@@ -44,7 +45,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.tuples(st.just(1), JSON, st.booleans(), JSON, JSON))
+@given(st.tuples(st.just(2), JSON, st.booleans(), JSON, JSON, JSON))
 def test_what_is_recalled_is_a_complete_answer_whatever_was_kept(kept: tuple[object, ...]) -> None:
     repeat = recall(json.dumps(kept).encode())
     assert repeat is None or repeat.judgement.complete

@@ -6,6 +6,7 @@ from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
+from afterguard.compute_room import compute_room
 from afterguard.contracts.codec import decode_event
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
@@ -142,7 +143,15 @@ def build(
     )
     judging_settings = settings.judging
     dispatch = Dispatch(
-        judging_room(settings, judge, metrics, trials=trials, cache=cache, seen=seen),
+        judging_room(
+            settings,
+            judge,
+            metrics,
+            trials=trials,
+            compute=compute_room(judging_settings.compute, metrics),
+            cache=cache,
+            seen=seen,
+        ),
         Decide(settings.decide, engine=judge.engine, model=judge.model),
         publish,
         limit=intake_settings.max_concurrent_events or 2 * settings.engine.max_num_seqs,

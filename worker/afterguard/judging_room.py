@@ -3,10 +3,12 @@
 The evaluation uses the same room as the worker, so that its figures hold for what is deployed.
 """
 
+from afterguard.compute_room import ComputeRoom
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.asking import Asking
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
+from afterguard.flow.spending import Spending
 from afterguard.flow.trials import Trials
 from afterguard.policy.prompt import content_for
 from afterguard.settings import Settings
@@ -19,6 +21,7 @@ def judging_room(
     metrics: Metrics,
     *,
     trials: Trials | None = None,
+    compute: ComputeRoom | None = None,
     cache: VerdictCache | None = None,
     seen: SeenEvents | None = None,
 ) -> Judging:
@@ -29,6 +32,8 @@ def judging_room(
         judge: The engine.
         metrics: Where requests, retries and repeats are counted.
         trials: Who goes to the engine in what company.
+        compute: What judging may cost; None to let it cost what it does. An evaluation has none:
+            it would measure the budget instead of the policies.
         cache: Judgements already made.
         seen: Events already judged and published.
     """
@@ -36,5 +41,11 @@ def judging_room(
     retry = RetrySchedule(
         section.attempts, section.backoff_base_s, section.backoff_cap_s, section.engine_full_s
     )
-    asking = Asking(judge, retry, metrics, trials=trials)
+    asking = Asking(
+        Spending(judge, metrics, budget=compute.spent if compute else None),
+        retry,
+        metrics,
+        trials=trials,
+        steps=compute.steps if compute else None,
+    )
     return Judging(asking, content_for, metrics, cache=cache, seen=seen)

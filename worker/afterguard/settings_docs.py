@@ -67,10 +67,15 @@ def page() -> str:
 
 
 def _rows(
-    section: str, fields: dict[str, dict[str, Any]], defined: dict[str, Any]
+    section: str, fields: dict[str, dict[str, Any]], defined: dict[str, Any], *, within: str = ""
 ) -> Iterator[str]:
     for name, schema in fields.items():
-        variable = f"{ENV_PREFIX}{section}__{name}".upper()
+        below = defined[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else {}
+        if "properties" in below:
+            yield from _rows(section, below["properties"], defined, within=f"{within}{name}.")
+            continue
+        name = f"{within}{name}"  # noqa: PLW2901 (as it stands in the file)
+        variable = f"{ENV_PREFIX}{section}__{name.replace('.', '__')}".upper()
         meaning = schema.get("description") or "-"
         yield (
             f"| `{name}` | {_type(schema, defined)} | {_default(schema['default'])} "

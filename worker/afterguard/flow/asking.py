@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from afterguard.contracts.cloudevents import trace_context
 from afterguard.contracts.policies import Policy
-from afterguard.contracts.words import Effort, Outcome, Reason
+from afterguard.contracts.words import Degraded, Effort, Lane, Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admission
+from afterguard.flow.effort import FullEffort, Step, Steps, first_effort
 from afterguard.flow.findings import Finding, Reading, read
 from afterguard.flow.lanes import engine_priority
 from afterguard.flow.persistence import Persistence
 from afterguard.flow.ports import Judge, Judgement, JudgeRequest
+from afterguard.flow.second_look import Doubt, Result, after_both, doubt
+from afterguard.flow.shadows import PRIORITY_BEHIND
 from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
 
@@ -45,15 +48,28 @@ class NoScores:
         return None
 
 
+class Asked(NamedTuple):
+    """How a question ended.
+
+    Attributes:
+        finding: Why there is no answer, where there is none; else all but what the answer says.
+        judgement: The answer.
+    """
+
+    finding: Finding
+    judgement: Judgement | None
+
+
 class Asking:
     """Asks the engine, and reads its answers.
 
     Args:
         judge: The engine.
         retry: When a retriable fault is tried again.
-        metrics: Where requests and retries are counted.
+        metrics: Where requests, retries and second looks are counted.
         trials: Who goes to the engine in what company; its own when None.
         scores: Calibrates scores.
+        steps: What the compute budget leaves to each lane.
         clock: Monotonic seconds.
     """
 
@@ -65,49 +81,104 @@ class Asking:
         *,
         trials: Trials | None = None,
         scores: Scores | None = None,
+        steps: Steps | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.model = judge.model
         self._engine = Persistence(judge, retry, metrics, trials or Trials(metrics), clock)
         self._metrics, self._clock = metrics, clock
-        self._scores = scores or NoScores()
+        self._scores, self._steps = scores or NoScores(), steps or FullEffort()
+
+    def step(self, lane: Lane) -> Step:
+        """What the compute budget leaves to a lane now."""
+        return self._steps.step(lane)
 
     async def ask(self, admission: Admission, policy: Policy, content: str) -> Finding:
-        """The finding under one policy.
+        """The finding under one policy, after a second look where one is due.
 
         Raises:
             AfterguardError: One whose consequence is `exit`; the event must not be settled.
         """
-        record, effort = admission.record, policy.effort
-        request = JudgeRequest(
-            f"{record.coordinates}/{policy.handle}",
-            policy,
-            content,
-            effort,
-            engine_priority(admission.place),
-            _trace(admission) if record.headers else None,
-            record.coordinates,
-        )
+        effort = first_effort(policy, self.step(admission.lane))
+        asked = await self.put(admission, question(admission, policy, content, effort))
+        if asked.judgement is None:
+            return asked.finding
+        finding = self.weighed(asked.finding, asked.judgement, policy, effort)
+        return await self.looked_again(admission, finding, content)
+
+    async def put(self, admission: Admission, request: JudgeRequest) -> Asked:
+        """Put one question to the engine, and do not give up too soon.
+
+        Raises:
+            AfterguardError: One whose consequence is `exit`; the event must not be settled.
+        """
         began = self._clock()
         queued = began - admission.received
-        self._metrics.queue_seconds[admission.lane].observe(queued)
+        acting = not request.policy.shadow
+        if acting and not request.second:
+            self._metrics.queue_seconds[admission.lane].observe(queued)
         if admission.asked_at is None:
             admission.asked_at = began
-        attempted = await self._engine.ask(request, admission.deadline, admission)
+        tally = admission if acting else None
+        attempted = await self._engine.ask(request, admission.deadline, tally)
         judging = self._clock() - began
         self._metrics.judge_seconds.observe(judging)
         finding = Finding(
             attempted.gave_up or _GAVE_UP,
-            policy,
-            stages=(effort.value,) if attempted.attempts else (),
+            request.policy,
+            stages=(request.effort.value,) if attempted.attempts else (),
             attempts=attempted.attempts,
             queued_s=queued,
             judging_s=judging,
-            effort=effort,
+            effort=request.effort,
         )
-        if attempted.judgement is None:
-            return finding
-        return self.weighed(finding, attempted.judgement, policy, effort)
+        return Asked(finding, attempted.judgement)
+
+    async def looked_again(self, admission: Admission, first: Finding, content: str) -> Finding:
+        """The finding after a second look, where one is due and the compute budget allows it.
+
+        Args:
+            admission: The event.
+            first: What was found at first, under one policy.
+            content: What the model reads.
+
+        Raises:
+            AfterguardError: One whose consequence is `exit`; the event must not be settled.
+        """
+        policy, why = first.policy, doubt(first)
+        if policy is None or policy.second_look is None or why is None:
+            return _told(first)
+        if self.step(admission.lane) is not Step.FULL:
+            self._count(policy, why, Result.WITHHELD)
+            return _told(first, withheld=True)
+        effort = policy.second_look.effort
+        asked = await self.put(admission, question(admission, policy, content, effort, second=True))
+        second = asked.finding
+        if asked.judgement is not None:
+            second = self.weighed(second, asked.judgement, policy, effort)
+        finding, result = after_both(first, second)
+        self._count(policy, why, result)
+        return _told(finding)
+
+    def repeated(
+        self, finding: Finding, judgement: Judgement, effort: Effort, lane: Lane
+    ) -> Finding | None:
+        """The finding that a kept judgement gives; None when it would be asked for anew.
+
+        Args:
+            finding: Where the judgement came from, and its policy.
+            judgement: As it was kept.
+            effort: With which it was made.
+            lane: Of the event that it is to be repeated for.
+        """
+        policy, step = finding.policy, self.step(lane)
+        if policy is None or effort.rank < first_effort(policy, step).rank:
+            return None
+        finding = self.weighed(finding, judgement, policy, effort)
+        why = doubt(finding)
+        if why is not None and step is Step.FULL:
+            return None
+        return _told(finding, withheld=why is not None)
 
     def weighed(
         self, finding: Finding, judgement: Judgement, policy: Policy, effort: Effort
@@ -130,6 +201,51 @@ class Asking:
             score_calibrated=fitted is not None,
             effort=effort,
         )
+
+    def _count(self, policy: Policy, why: Doubt, result: Result) -> None:
+        self._metrics.policies.compute.second_look(policy.id, why.value, result.value)
+
+
+def question(
+    admission: Admission,
+    policy: Policy,
+    content: str,
+    effort: Effort,
+    *,
+    also: tuple[Policy, ...] = (),
+    second: bool = False,
+) -> JudgeRequest:
+    """What the engine is asked about one event.
+
+    Args:
+        admission: The event.
+        policy: To be judged under.
+        content: What the model reads.
+        effort: How long the model may reason.
+        also: More policies, to be answered in the same prompt.
+        second: Whether this is a second look.
+    """
+    record = admission.record
+    request_id = f"{record.coordinates}/{policy.handle}"
+    return JudgeRequest(
+        f"{request_id}/again" if second else request_id,
+        policy,
+        content,
+        effort,
+        engine_priority(admission.place) + (PRIORITY_BEHIND if policy.shadow else 0),
+        _trace(admission) if record.headers else None,
+        record.coordinates,
+        also,
+        second,
+    )
+
+
+def _told(finding: Finding, *, withheld: bool = False) -> Finding:
+    """The finding, marked when the compute budget took something from it."""
+    policy, effort = finding.policy, finding.effort
+    if policy is None or effort is None or not (withheld or effort.rank < policy.effort.rank):
+        return finding
+    return finding._replace(degraded=(*finding.degraded, Degraded.EFFORT_REDUCED))
 
 
 def _trace(admission: Admission) -> dict[str, str]:

@@ -13,10 +13,14 @@ from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Degraded, Outcome, Reason
 from afterguard.flow.admit import Admission
 from afterguard.flow.asking import Asking
-from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.effort import Step
+from afterguard.flow.findings import Finding, Reading, unasked
 from afterguard.flow.ports import SeenEvents, VerdictCache
 from afterguard.flow.repeats import keep, recall, seen_key, verdict_key
+from afterguard.flow.shadows import Shadows, acting_first
 from afterguard.telemetry.metrics import Metrics
+
+_SHED = Reading(Outcome.EXPIRED, Reason.SHED_COMPUTE_BUDGET)
 
 
 class Judging:
@@ -28,6 +32,7 @@ class Judging:
         metrics: Where repeats are counted.
         cache: Judgements already made; None to judge everything anew.
         seen: Events already judged and published; None to recognise none.
+        shadows: How policies on trial are judged.
         clock: Monotonic seconds.
     """
 
@@ -39,11 +44,13 @@ class Judging:
         *,
         cache: VerdictCache | None = None,
         seen: SeenEvents | None = None,
+        shadows: Shadows | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._asking, self._render = asking, render
         self._metrics = metrics
         self._cache, self._seen = cache, seen
+        self._shadows = shadows or Shadows()
         self._clock = clock
 
     async def judge(self, admission: Admission) -> list[Finding]:
@@ -61,13 +68,15 @@ class Judging:
         findings = await self._recall(admission, content)
         left = [policy for policy in admission.policies if policy.handle not in findings]
         if left:
-            findings |= await self._ask(admission, left, content)
+            findings |= await self._ask_all(admission, left, content)
         return [findings[policy.handle] for policy in admission.policies]
 
     async def _duplicate(self, admission: Admission, content: str) -> bool:
         if self._seen is None:
             return False
-        admission.seen_key = seen_key(admission.event, content, admission.policies)
+        # A trial that begins or ends makes no new event of one that was judged and acted upon.
+        acting, shadows = acting_first(admission.policies)
+        admission.seen_key = seen_key(admission.event, content, acting or shadows)
         first = (await self._seen.first_seen([admission.seen_key]))[0]
         if self._seen.away:
             _mark_away(admission)
@@ -91,9 +100,9 @@ class Judging:
                 queued_s=queued,
                 cached_from=repeat.verdict_id,
             )
-            known[policy.handle] = self._asking.weighed(
-                before, repeat.judgement, policy, policy.effort
-            )
+            found = self._asking.repeated(before, repeat.judgement, repeat.effort, admission.lane)
+            if found is not None:
+                known[policy.handle] = found
         away = self._cache.away
         self._metrics.cache_requests["hit"].inc(len(known))
         self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - len(known))
@@ -101,9 +110,27 @@ class Judging:
             _mark_away(admission)
         return known
 
+    async def _ask_all(
+        self, admission: Admission, policies: Sequence[Policy], content: str
+    ) -> dict[str, Finding]:
+        acting, shadows = acting_first(policies)
+        if not shadows:
+            return await self._ask(admission, acting, content)
+        return await self._shadows.beside(
+            self._ask(admission, acting, content) if acting else None,
+            shadows,
+            lambda policy: self._under(admission, policy, content),
+            lambda: self._clock() - admission.received,
+            shed=None if self._asking.step(admission.lane) is Step.FULL else _SHED,
+        )
+
     async def _ask(
         self, admission: Admission, policies: Sequence[Policy], content: str
     ) -> dict[str, Finding]:
+        if self._asking.step(admission.lane) is Step.SHED:
+            self._metrics.unasked[Reason.SHED_COMPUTE_BUDGET, admission.lane].inc()
+            shed = unasked(policies, _SHED, self._clock() - admission.received)
+            return {policy.handle: it for policy, it in zip(policies, shed, strict=True)}
         if len(policies) == 1:
             found = [await self._under(admission, policies[0], content)]
         else:
@@ -114,9 +141,10 @@ class Judging:
 
     async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
         finding = await self._asking.ask(admission, policy, content)
-        if self._cache is not None and finding.judgement is not None:
+        judgement, effort = finding.judgement, finding.effort
+        if self._cache is not None and judgement is not None and effort is not None:
             judged_as = verdict_id(admission.origin, policy.id, policy.version)
-            if (kept := keep(finding.judgement, judged_as)) is not None:
+            if (kept := keep(judgement, effort, judged_as)) is not None:
                 self._cache.put(verdict_key(content, policy, self._asking.model), kept)
         return finding
 

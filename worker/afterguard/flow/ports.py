@@ -23,6 +23,7 @@ class JudgeRequest(NamedTuple):
         trace_headers: W3C trace context to hand to the engine; None without one.
         origin: The record that is judged; None where there is none.
         also: More policies to be answered in the same prompt, after `policy`.
+        second: Whether this is a second look, at a higher effort than the first.
     """
 
     request_id: str
@@ -33,6 +34,7 @@ class JudgeRequest(NamedTuple):
     trace_headers: Mapping[str, str] | None = None
     origin: Coordinates | None = None
     also: tuple[Policy, ...] = ()
+    second: bool = False
 
 
 class JudgementStatus(StrEnum):

@@ -1,7 +1,8 @@
 """Repeats: what is kept of a judgement so that equal content need not be judged twice.
 
-A kept judgement holds the label, the citations, the score and the id of the verdict they came
-from, and never the rationale: that belongs to the audit topic alone, where the id finds it.
+A kept judgement holds the label, the citations, the score, the effort it was made with and the id
+of the verdict they came from, and never the rationale: that belongs to the audit topic alone, where
+the id finds it. Of two looks it is the one that counted.
 """
 
 from collections.abc import Iterable
@@ -13,9 +14,10 @@ import orjson
 
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
+from afterguard.contracts.words import Effort
 from afterguard.flow.ports import Judgement, JudgementStatus
 
-_FORM = 1
+_FORM = 2
 
 
 class Repeat(NamedTuple):
@@ -23,6 +25,7 @@ class Repeat(NamedTuple):
 
     judgement: Judgement
     verdict_id: UUID
+    effort: Effort
 
 
 def verdict_key(content: str, policy: Policy, model: str) -> str:
@@ -57,19 +60,19 @@ def seen_key(event: ChatEvent, content: str, policies: Iterable[Policy]) -> str:
     return f"e:{digest.hexdigest()}"
 
 
-def keep(judgement: Judgement, verdict_id: UUID) -> bytes | None:
+def keep(judgement: Judgement, effort: Effort, verdict_id: UUID) -> bytes | None:
     """The bytes to keep; None for a judgement that is not a complete answer."""
     if not judgement.complete:
         return None
     return orjson.dumps(
-        [_FORM, verdict_id, judgement.violation, judgement.rule_ids, judgement.score]
+        [_FORM, verdict_id, judgement.violation, judgement.rule_ids, judgement.score, effort]
     )
 
 
 def recall(kept: bytes) -> Repeat | None:
     """The judgement that was kept; None when the bytes are of another form or damaged."""
     try:
-        form, verdict_id, violation, rule_ids, score = orjson.loads(kept)
+        form, verdict_id, violation, rule_ids, score, effort = orjson.loads(kept)
         if form != _FORM or not isinstance(violation, bool):
             return None
         judgement = Judgement(
@@ -78,6 +81,7 @@ def recall(kept: bytes) -> Repeat | None:
             rule_ids=tuple(str(rule) for rule in rule_ids),
             score=None if score is None else float(score),
         )
-        return Repeat(judgement, UUID(verdict_id)) if judgement.complete else None
+        repeat = Repeat(judgement, UUID(verdict_id), Effort(effort))
+        return repeat if judgement.complete else None
     except (ValueError, TypeError, AttributeError):
         return None

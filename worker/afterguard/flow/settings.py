@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from afterguard.contracts.words import Action, Lane, Outcome
+from afterguard.flow.compute_settings import ComputeSettings
 
 _DEADLINES_S: Final[dict[Lane, float | None]] = {
     Lane.LIVE: 60.0,
@@ -74,6 +75,7 @@ class JudgingSettings(BaseModel):
         default=0.1, gt=0, description="Upper bound of the first wait; each further one doubles."
     )
     backoff_cap_s: float = Field(default=5.0, gt=0, description="Upper bound of every wait.")
+    compute: ComputeSettings = ComputeSettings()
 
     @field_validator("deadline_s", mode="before")
     @classmethod

@@ -174,7 +174,9 @@ class RedisAttempts:
 
 
 def _field(origin: Coordinates, request: JudgeRequest) -> str:
-    return f"{origin.offset}/{request.policy.handle}"
+    # A first look that went well forgets its deaths; those of the second must outlive that.
+    look = "/again" if request.second else ""
+    return f"{origin.offset}/{request.policy.handle}{look}"
 
 
 def _counts(found: dict[bytes, bytes]) -> dict[str, int]:

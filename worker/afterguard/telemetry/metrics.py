@@ -73,7 +73,11 @@ class Metrics:
         self.queue_seconds = {lane: made["queue_seconds"].labels(lane.value) for lane in Lane}
         self.unasked = {
             (reason, lane): made["unasked_events_total"].labels(reason.value, lane.value)
-            for reason in (Reason.DEADLINE_PASSED, Reason.SHED_OVERLOAD)
+            for reason in (
+                Reason.DEADLINE_PASSED,
+                Reason.SHED_OVERLOAD,
+                Reason.SHED_COMPUTE_BUDGET,
+            )
             for lane in Lane
         }
         self.cache_requests = {

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from afterguard.telemetry.compute_metric_list import COMPUTE_METRICS
 from afterguard.telemetry.metric import Metric
 
 POLICY_METRICS: Final[tuple[Metric, ...]] = (
@@ -13,4 +14,5 @@ POLICY_METRICS: Final[tuple[Metric, ...]] = (
         "differs between workers for more than a second: one of them has lost its policy store",
         ("policy", "version", "stage"),
     ),
+    *COMPUTE_METRICS,
 )

@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import Gauge
 
 from afterguard.contracts.policies import Policy
+from afterguard.telemetry.compute_metrics import ComputeMetrics
 
 
 class PolicyMetrics:
@@ -17,6 +18,7 @@ class PolicyMetrics:
 
     def __init__(self, made: Mapping[str, Any]) -> None:
         self._info: Gauge = made["policy_info"]
+        self.compute = ComputeMetrics(made)
 
     def in_force(self, policies: Iterable[Policy]) -> None:
         """Show these versions and no others."""
