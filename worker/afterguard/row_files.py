@@ -10,19 +10,21 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Self, TypeAlias, TypeVar
 
 from pydantic_core import from_json, to_json
 
 from afterguard.contracts.errors import SettingsError
 
 Stream: TypeAlias = "io.BufferedReader[io.FileIO] | gzip.GzipFile"
+
+T = TypeVar("T")
 
 STDIN: Final = "-"
 _ARRAY_LIMIT: Final = 64 * 2**20
@@ -117,14 +119,22 @@ class RowFile:
         return 0
 
     def __iter__(self) -> Iterator[Row]:
+        return self._told(self._rows)
+
+    def cells(self) -> Iterator[tuple[int, list[str]]]:
+        """The lines of a table as they stand, each with its number; none is taken for a header."""
+        return self._told(self._cells)
+
+    def _told(self, read: Callable[[], Iterator[T]]) -> Iterator[T]:
         try:
-            yield from self._rows()
+            yield from read()
         except _Unreadable as error:
             raise SettingsError([f"{self.name}: {error}"]) from None
         except (OSError, EOFError, zlib.error) as error:
             raise SettingsError([f"{self.name}: cannot be read further: {error}"]) from None
 
-    def _rows(self) -> Iterator[Row]:
+    def _opened(self) -> tuple[Stream, bytes]:
+        """The text, unpacked, and how it begins."""
         # No second buffer around the first: it would wait for a full block of a slow pipe.
         plain = self._plain
         packed = plain.peek(2)[:2] == _GZIP
@@ -135,6 +145,10 @@ class RowFile:
         if begin.startswith(_BOM):
             stream.read(len(_BOM))
             begin = begin.removeprefix(_BOM)
+        return stream, begin
+
+    def _rows(self) -> Iterator[Row]:
+        stream, begin = self._opened()
         match self.format:
             case RowFormat.JSON if begin.lstrip().startswith(b"["):
                 return self._array(stream)
@@ -187,6 +201,19 @@ class RowFile:
                     yield _as_json(begins, {column: cell or None for column, cell in filled})
                 begins = reader.line_num + 1
         except csv.Error as error:  # where the next row begins is not known any more
+            raise _Unreadable(f"line {begins}: cannot be read further: {error}") from None
+
+    def _cells(self) -> Iterator[tuple[int, list[str]]]:
+        csv.field_size_limit(self._max)
+        stream, _ = self._opened()
+        delimiter = "\t" if self.format is RowFormat.TSV else ","
+        reader = csv.reader(self._decoded(stream), delimiter=delimiter)
+        begins = 1
+        try:
+            for cells in reader:
+                yield begins, cells
+                begins = reader.line_num + 1
+        except csv.Error as error:
             raise _Unreadable(f"line {begins}: cannot be read further: {error}") from None
 
     def _decoded(self, stream: Stream) -> Iterator[str]:

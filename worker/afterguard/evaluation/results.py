@@ -3,7 +3,6 @@
 A line is written when its judgement is there, so that a run which was killed goes on where it was.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ from afterguard.policy.labelled import LabelledRow
 RESULTS: Final = "results.jsonl"
 MODEL: Final = "model"
 CLASSIFIER: Final = "classifier"
+_LOOKED_AT: Final = 65_536
 
 # What a person is asked about, unless `decide.unjudged_action` says otherwise.
 _FOR_A_PERSON: Final = frozenset(
@@ -231,17 +231,13 @@ def _cut_half_line(path: Path) -> None:
     if not path.exists() or not (size := path.stat().st_size):
         return
     with path.open("rb+") as file:
-        position = size
-        while position:
-            begin = max(0, position - 65_536)
+        whole = size
+        while whole:
+            begin = max(0, whole - _LOOKED_AT)
             file.seek(begin)
-            at = file.read(position - begin).rfind(b"\n")
+            at = file.read(whole - begin).rfind(b"\n")
+            whole = begin + at + 1
             if at >= 0:
                 break
-            position = begin
-        else:
-            begin, at = 0, -1
-        whole = begin + at + 1
         if whole < size:
             file.truncate(whole)
-            os.fsync(file.fileno())

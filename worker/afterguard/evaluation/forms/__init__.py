@@ -1,0 +1,1 @@
+"""The forms in which labelled rows are written, one a file."""

@@ -1,0 +1,107 @@
+"""Our own form: JSON lines, a JSON array, CSV or TSV; docs/evaluation.md describes it.
+
+A JSON row holds `text` (or `content`, or a whole chat event under `event`) and `labels`, by policy
+id. A table has columns such as `labels.hate` instead. Golden sets have this form, too.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from afterguard.contracts.events import ChatEvent
+from afterguard.evaluation.forms.raw_row import RawRow, Unusable, label_of
+
+# Of a row that has one label alone; which policy it is for is said by the label map.
+ONE_LABEL: Final = "label"
+_EVENT_FIELDS: Final = frozenset(ChatEvent.model_fields) - {"content", "author", "policies"}
+_WORDS: Final = re.compile(r"[,;\s]+")
+
+
+def is_own(fields: Mapping[str, Any]) -> bool:
+    """Whether a row can be of this form."""
+    return bool({"text", "content", "event"} & fields.keys())
+
+
+def read_own(fields: Mapping[str, Any]) -> RawRow:
+    """The row.
+
+    Raises:
+        Unusable: A label, a rule or a tag is not what it must be.
+    """
+    return RawRow(
+        _event(fields),
+        _labels(fields),
+        _rules(fields),
+        row_id=_optional(fields.get("id", fields.get("row_id")), "id"),
+        tags=_words(fields.get("tags"), "tags"),
+        variant_of=_optional(fields.get("variant_of"), "variant_of"),
+    )
+
+
+def _event(fields: Mapping[str, Any]) -> dict[str, Any]:
+    whole = fields.get("event")
+    if whole is not None:
+        if not isinstance(whole, dict):
+            raise Unusable("event: must be an object with the fields of a chat event")
+        return dict(whole)
+    event = {name: fields[name] for name in _EVENT_FIELDS & fields.keys()}
+    event["content"] = fields.get("content", fields.get("text"))
+    author = fields.get("author")
+    role = fields.get("role")
+    if isinstance(author, dict):
+        event["author"] = {"id": "evaluation"} | author
+    elif role is not None:
+        event["author"] = {"id": "evaluation", "role": role}
+    return event
+
+
+def _labels(fields: Mapping[str, Any]) -> dict[str, bool | None]:
+    given = _mapping(fields, "labels")
+    labels = {str(name): label_of(value, f"labels.{name}") for name, value in given.items()}
+    for name in ("label", "violates", "expected"):
+        if name in fields and not isinstance(fields[name], dict):
+            policy = fields.get("policy")
+            labels[policy if isinstance(policy, str) else ONE_LABEL] = label_of(fields[name], name)
+            break
+    return labels
+
+
+def _rules(fields: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    whole = fields.get("rules")
+    if isinstance(whole, str | list):
+        policy = fields.get("policy")
+        return {policy if isinstance(policy, str) else ONE_LABEL: _words(whole, "rules")}
+    given = _mapping(fields, "rules")
+    return {str(name): _words(value, f"rules.{name}") for name, value in given.items()}
+
+
+def _mapping(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object, or the columns that stand for its fields."""
+    whole = fields.get(name)
+    if whole is not None and not isinstance(whole, dict):
+        raise Unusable(f"{name}: must be an object by policy id")
+    prefix = f"{name}."
+    columns = {
+        column.removeprefix(prefix): value
+        for column, value in fields.items()
+        if column.startswith(prefix)
+    }
+    return dict(whole or {}) | columns
+
+
+def _words(value: object, name: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return tuple(word for word in _WORDS.split(value) if word)
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    raise Unusable(f"{name}: must be a list of words")
+
+
+def _optional(value: object, name: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    raise Unusable(f"{name}: must be text or a number")
