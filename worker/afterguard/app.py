@@ -25,6 +25,7 @@ from afterguard.health.server import HealthServer, ProbeResult
 from afterguard.health.stuck_watch import StuckWatch
 from afterguard.health.why import Phase, Why
 from afterguard.judging_room import judging_room
+from afterguard.policy.calibration import fitted_scores
 from afterguard.policy.registry import load_policies
 from afterguard.promise import MakeProducer, rooms
 from afterguard.settings import Settings
@@ -149,8 +150,10 @@ def build(
             metrics,
             trials=trials,
             compute=compute_room(judging_settings.compute, metrics),
+            scores=fitted_scores(settings.policies, judge.model, policies.policies),
             cache=cache,
             seen=seen,
+            overloaded=lambda: dispatch.waiting > judging_settings.shadow_above,
         ),
         Decide(settings.decide, engine=judge.engine, model=judge.model),
         publish,

@@ -3,13 +3,17 @@
 The evaluation uses the same room as the worker, so that its figures hold for what is deployed.
 """
 
+from collections.abc import Callable
+
 from afterguard.compute_room import ComputeRoom
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.asking import Asking
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
+from afterguard.flow.shadows import Shadows
 from afterguard.flow.spending import Spending
 from afterguard.flow.trials import Trials
+from afterguard.policy.calibration import FittedScores, fitted_scores
 from afterguard.policy.prompt import content_for
 from afterguard.settings import Settings
 from afterguard.telemetry.metrics import Metrics
@@ -22,8 +26,10 @@ def judging_room(
     *,
     trials: Trials | None = None,
     compute: ComputeRoom | None = None,
+    scores: FittedScores | None = None,
     cache: VerdictCache | None = None,
     seen: SeenEvents | None = None,
+    overloaded: Callable[[], bool] | None = None,
 ) -> Judging:
     """The judging that the settings describe.
 
@@ -34,8 +40,15 @@ def judging_room(
         trials: Who goes to the engine in what company.
         compute: What judging may cost; None to let it cost what it does. An evaluation has none:
             it would measure the budget instead of the policies.
+        scores: What was fitted for the policies; None to read it from the folder that is set.
         cache: Judgements already made.
         seen: Events already judged and published.
+        overloaded: Whether policies on trial are to be given up now. None for an evaluation: they
+            are the ones to be measured, and are judged like all others.
+
+    Raises:
+        PolicyError: A calibration cannot be used.
+        SettingsError: A setting cannot be used.
     """
     section = settings.judging
     retry = RetrySchedule(
@@ -46,6 +59,8 @@ def judging_room(
         retry,
         metrics,
         trials=trials,
+        scores=scores or fitted_scores(settings.policies, judge.model),
         steps=compute.steps if compute else None,
     )
-    return Judging(asking, content_for, metrics, cache=cache, seen=seen)
+    shadows = Shadows(wait_s=section.shadow_wait_s, overloaded=overloaded) if overloaded else None
+    return Judging(asking, content_for, metrics, cache=cache, seen=seen, shadows=shadows)

@@ -16,3 +16,8 @@ class PolicySettings(BaseModel):
     only: list[str] | None = Field(
         default=None, description="Load these policy ids only; all of the folder when absent."
     )
+    calibration: Path | None = Field(
+        default=None,
+        description="Folder of calibrations of scores, `<policy id>.json`, as `afterguard eval "
+        "calibrate` writes them; `calibration` in `policies.directory` when absent.",
+    )

@@ -1,0 +1,145 @@
+"""Calibration at work: makes probabilities of the scores of exactly what was fitted.
+
+A score without a fit for its policy's version, the worker's model and the effort stays as it is,
+and its verdict says so. No package beyond the worker's own is needed.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from afterguard.contracts.errors import SettingsError
+from afterguard.contracts.policies import Policy
+from afterguard.contracts.words import Effort
+from afterguard.policy.calibration_document import (
+    Calibration,
+    IsotonicCurve,
+    PlattCurve,
+    read_calibration,
+)
+from afterguard.policy.settings import PolicySettings
+
+_log = structlog.get_logger(__name__)
+
+FOLDER: Final = "calibration"
+# Scores nearer to 0 or 1 than this are what rounding made of log-probabilities.
+_SUREST: Final = 1e-7
+_LARGEST_EXPONENT: Final = 700.0
+
+Curve = Callable[[float], float]
+_Key = tuple[str, str, Effort]
+
+
+class FittedScores:
+    """Scores as probabilities, where they were fitted; implements `flow.asking.Scores`.
+
+    Args:
+        model: Id of the model that gives the scores.
+        calibrations: Those of the folder.
+    """
+
+    def __init__(self, model: str, calibrations: Iterable[Calibration] = ()) -> None:
+        self._model = model
+        self._curves = _curves(calibrations, model)
+
+    def calibrated(self, score: float, policy: Policy, effort: Effort) -> float | None:
+        """See `flow.asking.Scores.calibrated`."""
+        curve = self._curves.get((policy.id, policy.version, effort))
+        return None if curve is None else curve(score)
+
+    def release(self, calibrations: Iterable[Calibration]) -> None:
+        """Apply these too from now on, in place of earlier ones for the same version and effort.
+
+        What was there for other versions stays: work in flight ends as it began.
+
+        Args:
+            calibrations: Those that come with versions that are put into force or on trial.
+        """
+        # One assignment: a judgement is weighed by the old ones or by the new ones.
+        self._curves = self._curves | _curves(calibrations, self._model)
+
+    def covers(self, policy: Policy) -> bool:
+        """Whether scores of this version, at its own effort, are calibrated."""
+        return (policy.id, policy.version, policy.effort) in self._curves
+
+
+def curve_of(shape: PlattCurve | IsotonicCurve) -> Curve:
+    """The function from a score to a probability; it never falls and stays within 0 and 1."""
+    if isinstance(shape, PlattCurve):
+        slope, intercept = shape.slope, shape.intercept
+        return lambda score: _logistic(slope * logit(score) + intercept)
+    places = [logit(score) for score, _ in shape.knots]
+    values = [probability for _, probability in shape.knots]
+
+    def between(score: float) -> float:
+        place = logit(score)
+        right = bisect_right(places, place)
+        if right == 0 or right == len(places):
+            return values[0] if right == 0 else values[-1]
+        below, above = values[right - 1], values[right]
+        way = (place - places[right - 1]) / (places[right] - places[right - 1])
+        return min(below + (above - below) * way, above)
+
+    return between
+
+
+def logit(score: float) -> float:
+    """The log-odds of a score; what is nearer to 0 or 1 than can be told is kept off them."""
+    kept = min(max(score, _SUREST), 1 - _SUREST)
+    return math.log(kept / (1 - kept))
+
+
+def calibration_folder(settings: PolicySettings) -> Path | None:
+    """Where calibrations stand; None when neither it nor a folder of policies is set."""
+    if settings.calibration is not None:
+        return settings.calibration
+    return settings.directory / FOLDER if settings.directory is not None else None
+
+
+def fitted_scores(
+    settings: PolicySettings, model: str, policies: Iterable[Policy] = ()
+) -> FittedScores:
+    """What was fitted for the policies of a folder.
+
+    Args:
+        settings: Where it stands.
+        model: Id of the model that gives the scores.
+        policies: Those in force; one that has a calibration which does not apply is logged.
+
+    Raises:
+        PolicyError: A calibration cannot be used; the message names file and field.
+        SettingsError: The folder that is set is none.
+    """
+    folder = calibration_folder(settings)
+    if settings.calibration is not None and not settings.calibration.is_dir():
+        raise SettingsError([f"policies.calibration: {settings.calibration} is no folder"])
+    files = sorted(folder.glob("*.json")) if folder is not None else []
+    found = {path.stem: read_calibration(path) for path in files if not path.name.startswith(".")}
+    scores = FittedScores(model, found.values())
+    for policy in policies:
+        if policy.id in found and not scores.covers(policy):
+            _log.warning(
+                "scores stay uncalibrated: fitted for another version, model or effort",
+                policy=policy.id,
+                version=policy.version,
+                model=model,
+                effort=policy.effort.value,
+            )
+    return scores
+
+
+def _curves(calibrations: Iterable[Calibration], model: str) -> dict[_Key, Curve]:
+    return {
+        (it.policy, fit.version, fit.effort): curve_of(fit.curve)
+        for it in calibrations
+        for fit in it.fits
+        if fit.model == model
+    }
+
+
+def _logistic(place: float) -> float:
+    return 1 / (1 + math.exp(min(-place, _LARGEST_EXPONENT)))
