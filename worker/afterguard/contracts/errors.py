@@ -18,6 +18,7 @@ AfterguardError
 │   ├── PublishFailed        exit: an output could not be published; its offset stays unsettled
 │   └── Fenced               exit: another worker took this one's partition, unknown to its group
 ├── StateUnavailable         retry: Redis does not answer; the flow goes on without it
+├── StaleRevision            exit: somebody else changed the policy first
 └── BadQuestion              exit: what a running worker was asked has no sense
 
 The flow asks an error for its `consequence` and never matches on text.
@@ -171,6 +172,10 @@ class StateUnavailable(AfterguardError):
     """Redis does not answer; the flow goes on, marked as degraded."""
 
     consequence = Consequence.RETRY
+
+
+class StaleRevision(AfterguardError):
+    """A policy was changed by somebody else since it was looked at; its text says by whom."""
 
 
 class BadQuestion(AfterguardError):
