@@ -4,6 +4,7 @@ A line is written when its judgement is there, so that a run which was killed go
 """
 
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -78,6 +79,11 @@ class Result(BaseModel):
     characters: int = Field(default=0, description="Length of the text.")
     tags: tuple[str, ...] = ()
     variant_of: str | None = None
+    alike: tuple[str, ...] = Field(
+        default=(),
+        description="Rows that share any of these are not independent: digest of the text, "
+        "conversation, row that is disguised.",
+    )
     rationale: str = Field(default="", description="The model's reasoning. For auditors only.")
     degraded: tuple[str, ...] = ()
 
@@ -142,6 +148,7 @@ def result_of(row: LabelledRow, finding: Finding, *, judge: str, engine: str, mo
         characters=len(text),
         tags=row.tags,
         variant_of=row.variant_of,
+        alike=_alike(row, text),
         rationale=judgement.rationale if judgement else "",
         degraded=tuple(finding.degraded),
     )
@@ -153,6 +160,12 @@ def text_of(row: LabelledRow) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(f"{turn.role.value}: {turn.text}" for turn in content)
+
+
+def _alike(row: LabelledRow, text: str) -> tuple[str, ...]:
+    same_text = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    conversation = f"conversation:{row.event.conversation_id}"
+    return f"text:{same_text}", conversation, f"row:{row.variant_of or row.row_id}"
 
 
 class ResultLog:
