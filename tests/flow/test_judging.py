@@ -16,6 +16,7 @@ from afterguard.flow.asking import Asking
 from afterguard.flow.findings import Finding
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
+from afterguard.policy.normal_form import key_form
 from afterguard.policy.prompt import content_for
 from afterguard.telemetry.metrics import Metrics
 
@@ -126,6 +127,25 @@ async def test_what_could_change_the_verdict_is_judged_anew(changed: dict[str, A
     await judge.findings()
     await judge.findings(**changed)
     assert len(judge.judge.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "requests"),
+    [
+        ("b\u200buy now", "bu\u200by now", 1),
+        ("wait\u2026", "wait...", 1),
+        ("buy now", "b\u200buy now", 2),
+        ("log in at paypal.com", "log in at p\u0430ypal.com", 2),
+        ("g\u043e\u043ed, paypal.com", "good, p\u0430ypal.com", 2),
+    ],
+)
+async def test_a_kept_verdict_is_for_contents_that_say_the_same_and_are_told_alike(
+    first: str, then: str, requests: int
+) -> None:
+    judge = bench(cache=DictCache(), same=key_form)
+    await judge.findings(event=chat_event(content=first))
+    await judge.findings(event=chat_event(content=then))
+    assert len(judge.judge.requests) == requests
 
 
 async def test_another_model_judges_anew() -> None:

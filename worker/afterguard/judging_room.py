@@ -14,6 +14,7 @@ from afterguard.flow.shadows import Shadows
 from afterguard.flow.spending import Spending
 from afterguard.flow.trials import Trials
 from afterguard.policy.calibration import FittedScores, fitted_scores
+from afterguard.policy.normal_form import key_form
 from afterguard.policy.prompt import content_for
 from afterguard.settings import Settings
 from afterguard.telemetry.metrics import Metrics
@@ -63,4 +64,6 @@ def judging_room(
         steps=compute.steps if compute else None,
     )
     shadows = Shadows(wait_s=section.shadow_wait_s, overloaded=overloaded) if overloaded else None
-    return Judging(asking, content_for, metrics, cache=cache, seen=seen, shadows=shadows)
+    return Judging(
+        asking, content_for, metrics, cache=cache, seen=seen, same=key_form, shadows=shadows
+    )

@@ -32,7 +32,8 @@ class Judging:
         metrics: Where repeats are counted.
         cache: Judgements already made; None to judge everything anew.
         seen: Events already judged and published; None to recognise none.
-        shadows: How policies on trial are judged.
+        same: The form in which two contents are the same question, for the cache.
+        shadows: How policies on trial are judged; None to judge them like all others.
         clock: Monotonic seconds.
     """
 
@@ -44,13 +45,14 @@ class Judging:
         *,
         cache: VerdictCache | None = None,
         seen: SeenEvents | None = None,
+        same: Callable[[str], str] = str,
         shadows: Shadows | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._asking, self._render = asking, render
+        self._asking, self._render, self._same = asking, render, same
         self._metrics = metrics
         self._cache, self._seen = cache, seen
-        self._shadows = shadows or Shadows()
+        self._shadows = shadows
         self._clock = clock
 
     async def judge(self, admission: Admission) -> list[Finding]:
@@ -86,7 +88,8 @@ class Judging:
         if self._cache is None:
             return {}
         policies = admission.policies
-        keys = [verdict_key(content, policy, self._asking.model) for policy in policies]
+        same = self._same(content)
+        keys = [verdict_key(same, policy, self._asking.model) for policy in policies]
         kept = await self._cache.get_many(keys)
         queued = self._clock() - admission.received
         known: dict[str, Finding] = {}
@@ -114,8 +117,8 @@ class Judging:
         self, admission: Admission, policies: Sequence[Policy], content: str
     ) -> dict[str, Finding]:
         acting, shadows = acting_first(policies)
-        if not shadows:
-            return await self._ask(admission, acting, content)
+        if not shadows or self._shadows is None:
+            return await self._ask(admission, policies, content)
         return await self._shadows.beside(
             self._ask(admission, acting, content) if acting else None,
             shadows,
@@ -145,7 +148,7 @@ class Judging:
         if self._cache is not None and judgement is not None and effort is not None:
             judged_as = verdict_id(admission.origin, policy.id, policy.version)
             if (kept := keep(judgement, effort, judged_as)) is not None:
-                self._cache.put(verdict_key(content, policy, self._asking.model), kept)
+                self._cache.put(verdict_key(self._same(content), policy, self._asking.model), kept)
         return finding
 
 

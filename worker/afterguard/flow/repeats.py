@@ -32,7 +32,8 @@ def verdict_key(content: str, policy: Policy, model: str) -> str:
     """The key of a judgement: everything that could change it.
 
     Args:
-        content: What the model reads, header and context included.
+        content: What the model reads, header and context included; or the form that it shares
+            with contents that are the same question.
         policy: Its version and effort enter the key, so an edit invalidates by itself.
         model: The model's id.
     """
