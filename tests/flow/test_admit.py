@@ -23,6 +23,8 @@ class FixedPolicies:
     def __init__(self, policies: tuple[Policy, ...], unknown: tuple[str, ...] = ()) -> None:
         self._answer = policies, unknown
 
+    confirmed = True
+
     def applicable(self, event: ChatEvent) -> tuple[tuple[Policy, ...], tuple[str, ...]]:
         """Whatever the event is."""
         return self._answer

@@ -38,6 +38,8 @@ MAX_BYTES = 2_000
 class NoPolicies:
     """Nothing applies; intake does not care."""
 
+    confirmed = True
+
     def applicable(self, event: ChatEvent) -> tuple[tuple[Policy, ...], tuple[str, ...]]:
         return (), ()
 

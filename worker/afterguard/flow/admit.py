@@ -102,6 +102,8 @@ class Admit:
         now, received = self._now(), self._clock()
         policies, unknown = self._policies.applicable(event)
         degraded = [Degraded.POLICY_UNKNOWN] if unknown else []
+        if not self._policies.confirmed:
+            degraded.append(Degraded.POLICIES_UNCONFIRMED)
         if event.occurred_at > now + self._max_skew:
             degraded.append(Degraded.CLOCK_SKEW)
         lane = entry.lane = self._lane(event, policies)
@@ -124,7 +126,8 @@ class Admit:
     def _lane(self, event: ChatEvent, policies: tuple[Policy, ...]) -> Lane:
         # One event is judged under all of its policies at once: the most urgent of them decides.
         own = event.lane or self._settings.default_lane
-        return min((it.lane or own for it in policies), key=urgency, default=own)
+        acting = (it.lane or own for it in policies if not it.shadow)
+        return min(acting, key=urgency, default=own)
 
     def _deadline(
         self, event: ChatEvent, lane: Lane, now: datetime, received: float

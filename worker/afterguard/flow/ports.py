@@ -36,6 +36,11 @@ class JudgeRequest(NamedTuple):
     also: tuple[Policy, ...] = ()
     second: bool = False
 
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """All policies of the prompt, in its order."""
+        return (self.policy, *self.also)
+
 
 class JudgementStatus(StrEnum):
     """How far the model came. Only `answered` may become a verdict on the content."""
@@ -189,6 +194,11 @@ class Loaded(Protocol):
 
 class PolicySource(Protocol):
     """The policies in force."""
+
+    @property
+    def confirmed(self) -> bool:
+        """False while nobody could say whether others should be in force."""
+        ...
 
     def applicable(self, event: ChatEvent) -> tuple[tuple[Policy, ...], tuple[str, ...]]:
         """The policies to judge an event under, and the ids it asked for that nobody knows."""

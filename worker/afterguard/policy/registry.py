@@ -48,6 +48,11 @@ class PolicyRegistry:
         # Tenants and channels repeat; matching patterns anew for every event would be waste.
         self._route = lru_cache(maxsize=_ROUTES)(self._match)
 
+    @property
+    def confirmed(self) -> bool:
+        """See `flow.ports.PolicySource.confirmed`: documents are what they are."""
+        return True
+
     def by_id(self, policy_id: str) -> Policy | None:
         """The policy of that id, or None."""
         return self._by_id.get(policy_id)

@@ -4,7 +4,7 @@ One in Redis (`state.policy_store`), one in a folder (`policy.store_folder`). Ne
 a worker that cannot reach its store goes on with what it has.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from afterguard.contracts.errors import StaleRevision
@@ -84,7 +84,7 @@ class PolicyStore(Protocol):
         """
         ...
 
-    def watch(self) -> AsyncIterator[StoreState]:
+    def watch(self) -> AsyncGenerator[StoreState, None]:
         """What it says: now, soon after each change, and every few moments in between.
 
         Every state that is yielded is a contact, also one that says nothing new.

@@ -35,7 +35,7 @@ METRICS: tuple[Metric, ...] = (
         "verdicts_total",
         "counter",
         "verdicts",
-        "Verdicts acknowledged by the broker.",
+        "Verdicts acknowledged by the broker, without those of versions on trial.",
         "a sudden change of `violation` after an edit of a policy: test the policy",
         ("policy", "outcome"),
     ),

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from afterguard.contracts.policies import Policy
+from afterguard.contracts.words import Outcome
 from afterguard.telemetry.compute_metrics import ComputeMetrics
+from afterguard.telemetry.store_metrics import StoreMetrics
 
 
 class PolicyMetrics:
@@ -18,6 +20,9 @@ class PolicyMetrics:
 
     def __init__(self, made: Mapping[str, Any]) -> None:
         self._info: Gauge = made["policy_info"]
+        self._shadow_verdicts: Counter = made["shadow_verdicts_total"]
+        self._shadow_agreement: Counter = made["shadow_agreement_total"]
+        self.store = StoreMetrics(made)
         self.compute = ComputeMetrics(made)
 
     def in_force(self, policies: Iterable[Policy]) -> None:
@@ -25,3 +30,11 @@ class PolicyMetrics:
         self._info.clear()
         for policy in policies:
             self._info.labels(policy.id, policy.version, policy.stage.value).set(1)
+
+    def shadow_verdict(self, policy_id: str | None, outcome: Outcome) -> None:
+        """Count one acknowledged verdict of a version on trial."""
+        self._shadow_verdicts.labels(policy_id or "", outcome.value).inc()
+
+    def shadow_agreement(self, policy_id: str, agreement: str) -> None:
+        """Count one event that was judged under a version on trial and the one in force."""
+        self._shadow_agreement.labels(policy_id, agreement).inc()
