@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "doctor": "doctor:doctor_command",
     "why": "why:why_command",
     "policies": "policies:policies_app",
+    "eval": "evaluate:eval_app",
     "topics": "topics:topics_app",
     "dead-letters": "dead_letters:dead_letters_app",
     "resume": "resume:resume_command",

@@ -122,7 +122,7 @@ def read_data(
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
     form = form or _form_of(path)
     named = dict(_DEFAULT_MAPS.get(form, {})) | dict(labels or {})
-    label_map = LabelMap(named, policies, _LONE)
+    label_map = LabelMap(named, policies, lone=_LONE, home=path.name.partition(".")[0])
     rows: dict[str, LabelledRow] = {}
     bad: list[BadRow] = []
     unlabelled = 0

@@ -27,13 +27,14 @@ class LabelMap:
     """Brings the labels of a file to policies.
 
     A label goes where the map sends it; else to the policy of that id; else to the policy whose
-    rules begin with it, as codes of a pack do; else, with a single policy and a file that has but
-    one kind of label, to that one.
+    rules begin with it, as codes of a pack do. A label without a name of its own goes to the policy
+    that the file is named after, or to the only one there is.
 
     Args:
         named: By label, the policy's id.
         policies: Those that are evaluated.
-        lone: A label that may be meant for the only policy there is.
+        lone: Labels without a name of their own.
+        home: The policy that the file is named after, if there is one of that id.
     """
 
     def __init__(
@@ -41,11 +42,14 @@ class LabelMap:
         named: Names,
         policies: Sequence[Policy],
         lone: frozenset[str] = frozenset(),
+        home: str = "",
     ) -> None:
         self._named = named
         self._ids = [policy.id for policy in policies]
         self._prefixes = {policy.rules[0].id[:-1]: policy.id for policy in policies}
         self._lone = lone
+        self._home = home if home in self._ids else next(iter(self._ids), "")
+        self._homeless = home not in self._ids and len(self._ids) != 1
         self.used: dict[str, str] = {}
         self.unused: set[str] = set()
 
@@ -89,6 +93,6 @@ class LabelMap:
             return label
         if label in self._prefixes:
             return self._prefixes[label]
-        if label in self._lone and len(self._ids) == 1:
-            return self._ids[0]
+        if label in self._lone and not self._homeless:
+            return self._home
         return None

@@ -1,7 +1,8 @@
 """Our own form: JSON lines, a JSON array, CSV or TSV; docs/evaluation.md describes it.
 
 A JSON row holds `text` (or `content`, or a whole chat event under `event`) and `labels`, by policy
-id. A table has columns such as `labels.hate` instead. Golden sets have this form, too.
+id. A table has columns such as `labels.hate` instead. Golden sets can be read so, too: their
+`expect` is a label for the policy that the file is named after.
 """
 
 import re
@@ -9,10 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from afterguard.contracts.events import ChatEvent
+from afterguard.contracts.words import Outcome
 from afterguard.evaluation.forms.raw_row import RawRow, Unusable, label_of
 
 # Of a row that has one label alone; which policy it is for is said by the label map.
 ONE_LABEL: Final = "label"
+_EXPECT: Final = "expect"
+_OUTCOMES: Final = {Outcome.VIOLATION.value: True, Outcome.NO_VIOLATION.value: False}
 _EVENT_FIELDS: Final = frozenset(ChatEvent.model_fields) - {"content", "author", "policies"}
 _WORDS: Final = re.compile(r"[,;\s]+")
 
@@ -58,21 +62,26 @@ def _event(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _labels(fields: Mapping[str, Any]) -> dict[str, bool | None]:
     given = _mapping(fields, "labels")
     labels = {str(name): label_of(value, f"labels.{name}") for name, value in given.items()}
-    for name in ("label", "violates", "expected"):
-        if name in fields and not isinstance(fields[name], dict):
-            policy = fields.get("policy")
-            labels[policy if isinstance(policy, str) else ONE_LABEL] = label_of(fields[name], name)
-            break
+    if ONE_LABEL in fields:
+        labels[_policy(fields)] = label_of(fields[ONE_LABEL], ONE_LABEL)
+    elif _EXPECT in fields:
+        labels[_policy(fields)] = _OUTCOMES.get(str(fields[_EXPECT]))
+        if labels[_policy(fields)] is None:
+            raise Unusable(f"{_EXPECT}: must be violation or no_violation")
     return labels
 
 
 def _rules(fields: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     whole = fields.get("rules")
     if isinstance(whole, str | list):
-        policy = fields.get("policy")
-        return {policy if isinstance(policy, str) else ONE_LABEL: _words(whole, "rules")}
+        return {_policy(fields): _words(whole, "rules")}
     given = _mapping(fields, "rules")
     return {str(name): _words(value, f"rules.{name}") for name, value in given.items()}
+
+
+def _policy(fields: Mapping[str, Any]) -> str:
+    policy = fields.get("policy")
+    return policy if isinstance(policy, str) else ONE_LABEL
 
 
 def _mapping(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
