@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.words import Effort, Kind, Outcome, Reason
 from afterguard.flow.findings import Finding
+from afterguard.policy.calibration import what_is_read
 from afterguard.policy.labelled import LabelledRow
 
 RESULTS: Final = "results.jsonl"
@@ -49,6 +50,9 @@ class Result(BaseModel):
     row_id: str
     policy_id: str
     policy_version: str
+    policy_reads: str = Field(
+        default="", description="Digest of all that the model reads of the policy."
+    )
     judge: str = Field(default=MODEL, description="`model` or `classifier`.")
     expected: bool | None = Field(description="Whether it violates; None when nobody knows.")
     wanted_rules: tuple[str, ...] = Field(
@@ -122,6 +126,7 @@ def result_of(row: LabelledRow, finding: Finding, *, judge: str, engine: str, mo
         row_id=row.row_id,
         policy_id=policy.id,
         policy_version=policy.version,
+        policy_reads=what_is_read(policy),
         judge=judge,
         expected=row.expected.get(policy.id),
         wanted_rules=row.rules.get(policy.id, ()),

@@ -1,15 +1,17 @@
 """Calibration at work: makes probabilities of the scores of exactly what was fitted.
 
-A score without a fit for its policy's version, the worker's model and the effort stays as it is,
-and its verdict says so. No package beyond the worker's own is needed.
+A score without a fit for what the model reads of its policy, the worker's model and the effort
+stays as it is, and its verdict says so. No package beyond the worker's own is needed.
 """
 
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import orjson
 import structlog
 
 from afterguard.contracts.errors import SettingsError
@@ -31,7 +33,8 @@ _SUREST: Final = 1e-7
 _LARGEST_EXPONENT: Final = 700.0
 
 Curve = Callable[[float], float]
-_Key = tuple[str, str, Effort]
+_Text = tuple[str, str, Effort]
+_Version = tuple[str, str, Effort]
 
 
 class FittedScores:
@@ -45,26 +48,42 @@ class FittedScores:
     def __init__(self, model: str, calibrations: Iterable[Calibration] = ()) -> None:
         self._model = model
         self._curves = _curves(calibrations, model)
+        self._found: dict[_Version, Curve | None] = {}
 
     def calibrated(self, score: float, policy: Policy, effort: Effort) -> float | None:
         """See `flow.asking.Scores.calibrated`."""
-        curve = self._curves.get((policy.id, policy.version, effort))
+        version = (policy.id, policy.version, effort)
+        if version not in self._found:
+            self._found[version] = self._curves.get((policy.id, what_is_read(policy), effort))
+        curve = self._found[version]
         return None if curve is None else curve(score)
 
     def release(self, calibrations: Iterable[Calibration]) -> None:
-        """Apply these too from now on, in place of earlier ones for the same version and effort.
+        """Apply these too from now on, in place of earlier ones for the same text and effort.
 
         What was there for other versions stays: work in flight ends as it began.
 
         Args:
             calibrations: Those that come with versions that are put into force or on trial.
         """
-        # One assignment: a judgement is weighed by the old ones or by the new ones.
+        # No await between: a judgement is weighed by the old ones or by the new ones.
         self._curves = self._curves | _curves(calibrations, self._model)
+        self._found = {}
 
     def covers(self, policy: Policy) -> bool:
         """Whether scores of this version, at its own effort, are calibrated."""
-        return (policy.id, policy.version, policy.effort) in self._curves
+        return (policy.id, what_is_read(policy), policy.effort) in self._curves
+
+
+def what_is_read(policy: Policy) -> str:
+    """A digest of all that the model reads of a policy: its title, its text, its rules by name.
+
+    A threshold or an action can be changed, which makes a new version, without it; what scores mean
+    stays the same then.
+    """
+    rules = [(rule.id, rule.title) for rule in policy.rules]
+    text = orjson.dumps([policy.title, policy.body.strip(), rules])
+    return sha256(text).hexdigest()[:16]
 
 
 def curve_of(shape: PlattCurve | IsotonicCurve) -> Curve:
@@ -123,7 +142,7 @@ def fitted_scores(
     for policy in policies:
         if policy.id in found and not scores.covers(policy):
             _log.warning(
-                "scores stay uncalibrated: fitted for another version, model or effort",
+                "scores stay uncalibrated: fitted for another text, model or effort",
                 policy=policy.id,
                 version=policy.version,
                 model=model,
@@ -132,9 +151,9 @@ def fitted_scores(
     return scores
 
 
-def _curves(calibrations: Iterable[Calibration], model: str) -> dict[_Key, Curve]:
+def _curves(calibrations: Iterable[Calibration], model: str) -> dict[_Text, Curve]:
     return {
-        (it.policy, fit.version, fit.effort): curve_of(fit.curve)
+        (it.policy, fit.reads, fit.effort): curve_of(fit.curve)
         for it in calibrations
         for fit in it.fits
         if fit.model == model

@@ -3,6 +3,7 @@
 It holds numbers and no code, so that a file from elsewhere can be read and looked at.
 """
 
+import os
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -80,7 +81,8 @@ class ChosenThreshold(_Part):
 class Fit(_Part):
     """One fitted curve, and what it was fitted on."""
 
-    version: str = Field(min_length=1, description="Of the policy.")
+    version: str = Field(min_length=1, description="Of the policy that was judged under.")
+    reads: str = Field(min_length=1, description="Digest of all that the model reads of it.")
     model: str = Field(min_length=1)
     effort: Effort
     curve: PlattCurve | IsotonicCurve = Field(discriminator="method")
@@ -97,7 +99,7 @@ class Fit(_Part):
 
 
 class Calibration(_Part):
-    """All that was fitted for one policy: one curve for each version, model and effort."""
+    """All that was fitted for one policy: one curve for each text, model and effort."""
 
     form: Literal[1] = FORM
     policy: PolicyId
@@ -106,15 +108,15 @@ class Calibration(_Part):
     @field_validator("fits")
     @classmethod
     def _one_each(cls, fits: tuple[Fit, ...]) -> tuple[Fit, ...]:
-        keys = [(fit.version, fit.model, fit.effort) for fit in fits]
+        keys = [(fit.reads, fit.model, fit.effort) for fit in fits]
         if len(set(keys)) < len(keys):
-            raise ValueError("two fits are for the same version, model and effort")
+            raise ValueError("two fits are for the same text, model and effort")
         return fits
 
     def with_fit(self, fit: Fit) -> "Calibration":
-        """The same with this fit in place of the one for its version, model and effort."""
-        key = (fit.version, fit.model, fit.effort)
-        others = (it for it in self.fits if (it.version, it.model, it.effort) != key)
+        """The same with this fit in place of the one for its text, model and effort."""
+        key = (fit.reads, fit.model, fit.effort)
+        others = (it for it in self.fits if (it.reads, it.model, it.effort) != key)
         return self.model_copy(update={"fits": (*others, fit)})
 
 
@@ -155,3 +157,19 @@ def read_calibration(path: Path) -> Calibration:
         message = f"is {found.policy}, but the file is named after {path.stem}"
         raise PolicyError(message, file=path, field="policy")
     return found
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Write a calibration, whole or not at all: a worker may be reading it.
+
+    Raises:
+        PolicyError: It cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise PolicyError(f"cannot be written: {error.strerror}", file=path) from None

@@ -1,0 +1,53 @@
+"""The scores of a run, sorted by what a calibration is fitted for: text, model and effort."""
+
+from collections.abc import Iterable
+
+from afterguard.contracts.words import Effort
+from afterguard.evaluation.fit_scores import ScoredRows
+from afterguard.evaluation.groups import grouped
+from afterguard.evaluation.results import MODEL, Result
+
+_Key = tuple[str, str, str, Effort]
+
+
+def scored_rows(results: Iterable[Result]) -> list[ScoredRows]:
+    """The rows to fit on, one set for each policy text, model and effort.
+
+    The score is the one that the model gave: a run may itself have been calibrated. Rows of unknown
+    label, and rows that got no complete answer, are counted and left out.
+    """
+    sets: dict[_Key, list[Result]] = {}
+    for it in results:
+        if it.judge == MODEL and it.effort is not None:
+            key = (it.policy_id, it.policy_reads, it.model, it.effort)
+            sets.setdefault(key, []).append(it)
+    return [_rows(key, found) for key, found in sorted(sets.items())]
+
+
+def _rows(key: _Key, results: list[Result]) -> ScoredRows:
+    labels: list[bool] = []
+    scores: list[float] = []
+    alike: list[tuple[str, ...]] = []
+    unknown = unscored = 0
+    for it in results:
+        if it.expected is None:
+            unknown += 1
+        elif it.raw_score is None:
+            unscored += 1
+        else:
+            labels.append(it.expected)
+            scores.append(it.raw_score)
+            alike.append(it.alike)
+    policy, reads, model, effort = key
+    return ScoredRows(
+        policy,
+        results[-1].policy_version,
+        reads,
+        model,
+        effort,
+        labels,
+        scores,
+        grouped(alike),
+        unknown,
+        unscored,
+    )
