@@ -108,6 +108,7 @@ class LivePolicies:
             try:
                 async with aclosing(self._store.watch()) as states:
                     async for state in states:
+                        _unless_cancelled()
                         await self.apply(state)
             except StateUnavailable as error:
                 self._lost(error)
@@ -259,6 +260,13 @@ class LivePolicies:
                 before=was.get(place),
                 revision=self._state.revision,
             )
+
+
+def _unless_cancelled() -> None:
+    # Clients of stores swallow a cancellation at times, and the worker would wait at its end.
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _named(pointer: Pointer) -> list[tuple[str, Stage]]:
