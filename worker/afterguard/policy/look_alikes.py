@@ -8,9 +8,10 @@ that pass for another at a glance, of the same case, and no digits or marks.
 # ruff: noqa: RUF001 (letters that look like others are what it is about)
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
+
+from afterguard.policy.characters import letters_of
 
 _LATIN: Final = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 _LETTERS: Final = {
@@ -47,14 +48,21 @@ _TO_LATIN: Final = {
 _BACK: Final = {
     script: str.maketrans(latins, letters) for script, (latins, letters) in _HIDDEN_IN.items()
 }
-_ANY_LATIN: Final = re.compile(f"[{_LATIN}]")
 _ANY_LOOK_ALIKE: Final = re.compile(f"[{''.join(map(chr, _TO_LATIN))}]")
+_ANY_LATIN: Final = re.compile(f"[{_LATIN}]")
+_LOOK_ALIKES: Final = frozenset(map(chr, _TO_LATIN))
+_LATIN_LETTERS: Final = frozenset(letters_of(_LATIN))
+_SCRIPT_OF: Final = {
+    letter: script
+    for script, ranges in _LETTERS.items()
+    for letter in letters_of(ranges)
+    if letter.isalpha()
+}
 # Letters that no Latin one resembles: they say that a script is really written.
 _OWN: Final = {
-    script: re.compile(f"(?![{_PAIRS[script][0]}])[{letters}]")
-    for script, letters in _LETTERS.items()
+    script: frozenset(letter for letter, its in _SCRIPT_OF.items() if its == script) - _LOOK_ALIKES
+    for script in _LETTERS
 }
-_SCRIPTS: Final = {script: re.compile(f"[{letters}]") for script, letters in _LETTERS.items()}
 _WORD: Final = re.compile("[\\w\u0300-\u036f]+")
 
 
@@ -67,23 +75,26 @@ def folded(text: str) -> str:
     """
     if not _ANY_LOOK_ALIKE.search(text) or not _ANY_LATIN.search(text):
         return text
-    written = frozenset(script for script, own in _OWN.items() if own.search(text))
-    return _WORD.sub(partial(_folded_word, written), text)
+    letters = set(text)
+    written = frozenset(name for name, own in _OWN.items() if not letters.isdisjoint(own))
+    strange = {it for it in letters & _LOOK_ALIKES if _SCRIPT_OF[it] not in written}
+    return _WORD.sub(partial(_folded_word, written, strange), text)
 
 
-def _folded_word(written: frozenset[str], found: re.Match[str]) -> str:
+def _folded_word(written: frozenset[str], strange: set[str], found: re.Match[str]) -> str:
     word = found.group()
-    if word.isascii():
+    if word.isascii() or not (strange or _ANY_LATIN.search(word)):
         return word
-    foreign = [letter for letter in word if _script(letter)]
+    letters = set(word)
+    latin = letters & _LATIN_LETTERS
+    foreign = letters & _SCRIPT_OF.keys()
     if not foreign:
         return word
-    latin = _ANY_LATIN.findall(word)
-    scripts = frozenset(_scripts(foreign))
-    resemble = all(ord(letter) in _TO_LATIN for letter in foreign)
+    scripts = {_SCRIPT_OF[letter] for letter in foreign}
+    resemble = foreign <= _LOOK_ALIKES
     if resemble and not latin:
         # A lone Greek letter among Latin ones is a formula.
-        stays = scripts & written or (scripts == {"greek"} and len(foreign) == 1)
+        stays = scripts & written or (scripts == {"greek"} and len(word) == 1)
         return word if stays else word.translate(_TO_LATIN)
     (script, *more) = scripts
     back = {} if more else _BACK.get(script, {})
@@ -91,17 +102,3 @@ def _folded_word(written: frozenset[str], found: re.Match[str]) -> str:
     if hidden and (not resemble or script in written):
         return word.translate(back)
     return word.translate(_TO_LATIN) if resemble else word
-
-
-def _scripts(letters: list[str]) -> Iterator[str]:
-    for letter in letters:
-        if (script := _script(letter)) is not None:
-            yield script
-
-
-@lru_cache(maxsize=2_048)
-def _script(letter: str) -> str | None:
-    """The script of a letter; None for Latin, for scripts without look-alikes and for no letter."""
-    if not letter.isalpha():
-        return None
-    return next((name for name, letters in _SCRIPTS.items() if letters.match(letter)), None)

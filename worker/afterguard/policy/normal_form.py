@@ -33,6 +33,11 @@ _UNSEEN_LETTERS: Final = (
     "(?<!\U0001f3f4.....)[\U000e0000-\U000e007f]"
 )
 _DIRECTION_MARK: Final = "[\u061c\u200e\u200f]"
+# All of the above, wherever it stands. Patterns that look around are slow, and few texts need them.
+_MAY_HIDE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
 _RIGHT_TO_LEFT: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 _ZERO_WIDTHS: Final = re.compile(_ZERO_WIDTH)
@@ -74,7 +79,7 @@ def normal_form(text: str) -> str:
         return text
     # What is taken away or folded may bring letters together that have a form of their own.
     for _ in range(_MOST_PASSES):
-        before, text = text, folded(_composed(_ALL_HIDDEN.sub("", text)))
+        before, text = text, folded(_composed(_without(_ALL_HIDDEN, text)))
         if text == before:
             break
     return text
@@ -89,9 +94,12 @@ def key_form(content: str) -> str:
     """
     if content.isascii():
         return content
-    if _PLACED.search(content):
-        return content
-    plain = _composed(_ZERO_WIDTHS.sub("", content))
+    plain = content
+    if _MAY_HIDE.search(content):
+        if _PLACED.search(content):
+            return content
+        plain = _ZERO_WIDTHS.sub("", content)
+    plain = _composed(plain)
     return plain if folded(plain) == plain else content
 
 
@@ -100,9 +108,9 @@ def disguises(text: str) -> tuple[Disguise, ...]:
     if text.isascii():
         return ()
     found = []
-    if _hides(text):
+    if _MAY_HIDE.search(text) and _hides(text):
         found.append(Disguise.HIDDEN)
-    plain = _composed(_ALL_HIDDEN.sub("", text))
+    plain = _composed(_without(_ALL_HIDDEN, text))
     if folded(plain) != plain:
         found.append(Disguise.LOOK_ALIKES)
     if _STYLED.search(text) or (_WIDE.search(text) and not _EAST_ASIAN.search(text)):
@@ -115,6 +123,10 @@ def _hides(text: str) -> bool:
         return True
     # Text from right to left needs marks of direction, and programs add them to it.
     return bool(_MARKS.search(text)) and not _RIGHT_TO_LEFT.search(text)
+
+
+def _without(hidden: re.Pattern[str], text: str) -> str:
+    return hidden.sub("", text) if _MAY_HIDE.search(text) else text
 
 
 def _composed(text: str) -> str:
