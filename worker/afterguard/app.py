@@ -26,7 +26,9 @@ from afterguard.health.stuck_watch import StuckWatch
 from afterguard.health.why import Phase, Why
 from afterguard.judging_room import judging_room
 from afterguard.policy.calibration import fitted_scores
+from afterguard.policy.live import LivePolicies
 from afterguard.policy.registry import load_policies
+from afterguard.policy_room import policy_room
 from afterguard.promise import MakeProducer, rooms
 from afterguard.settings import Settings
 from afterguard.state.attempts import RedisAttempts
@@ -71,6 +73,7 @@ class App:
     engine_watch: EngineWatch
     why: Why
     stuck_watch: StuckWatch
+    policies: LivePolicies
     http: HealthServer | None = None
     started: bool = field(default=False)
     draining: bool = field(default=False)
@@ -100,9 +103,8 @@ def build(
         PolicyError: A policy cannot be used.
     """
     engine_registry = CollectorRegistry()
-    policies = load_policies(settings.policies)
+    folder = load_policies(settings.policies)
     metrics = Metrics()
-    metrics.policies.in_force(policies.policies)
     cache, seen, attempts, redis = _state(settings, metrics)
     judge, engine_watch, trials = engine_room(
         settings,
@@ -113,6 +115,8 @@ def build(
         progress=progress,
     )
     metrics.describe_build(engine=judge.engine, model=judge.model)
+    scores = fitted_scores(settings.policies, judge.model, folder.policies)
+    policies = policy_room(settings, folder, metrics, scores=scores)
     consumer = consumer or KafkaConsumer(
         settings.kafka,
         settings.topics.events,
@@ -150,7 +154,7 @@ def build(
             metrics,
             trials=trials,
             compute=compute_room(judging_settings.compute, metrics),
-            scores=fitted_scores(settings.policies, judge.model, policies.policies),
+            scores=scores,
             cache=cache,
             seen=seen,
             overloaded=lambda: dispatch.waiting > judging_settings.shadow_above,
@@ -213,6 +217,7 @@ def build(
         engine_watch,
         why,
         StuckWatch(why, metrics),
+        policies,
     )
     if settings.http.enabled:
         app.http = HealthServer(
@@ -228,6 +233,7 @@ def build(
             controls=[
                 Control("POST", "/resume", flood_gate.accept),
                 Control("GET", "/why", why.answer),
+                Control("GET", "/policies", policies.told),
             ],
         )
     return app

@@ -126,6 +126,8 @@ async def _start(app: App, parts: Parts) -> bool:
         in_order.append(("redis", app.redis.start, app.redis.stop))
     if app.attempts is not None:
         in_order.append(("attempts", app.attempts.start, app.attempts.stop))
+    # What is in force must be known before the first event is admitted.
+    in_order.append(("policies", app.policies.start, app.policies.stop))
     if app.producer is not None:
         in_order.append(("producer", app.producer.start, app.producer.stop))
     # Starts with the first assignment, and must be ended whatever comes of the consumer.
@@ -160,6 +162,7 @@ async def _serve_until_stopped(app: App, stop: Stop, ready: Callable[[], None] |
             group.create_task(collect_garbage(), name="garbage"),
             group.create_task(app.engine_watch.run(), name="engine watch"),
             group.create_task(app.stuck_watch.run(), name="stuck watch"),
+            group.create_task(app.policies.run(), name="policies"),
         ]
         app.started = True
         if ready is not None:

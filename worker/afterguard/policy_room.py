@@ -1,10 +1,14 @@
 """The policies' part of the composition: the documents of the folder, and the store above it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.policies import Policy
+from afterguard.policy.calibration import FittedScores
+from afterguard.policy.calibration_document import parse_calibration
 from afterguard.policy.live import LivePolicies
-from afterguard.policy.registry import load_policies
+from afterguard.policy.registry import PolicyRegistry
 from afterguard.policy.store import PolicyStore
 from afterguard.policy.store_folder import FolderPolicyStore
 from afterguard.settings import Settings
@@ -28,29 +32,38 @@ def policy_store(settings: Settings) -> PolicyStore | None:
 
 def policy_room(
     settings: Settings,
+    folder: PolicyRegistry,
     metrics: Metrics,
     *,
+    scores: FittedScores,
     accepts: Callable[[Policy], None] = lambda _: None,
-    calibrates: Callable[[Policy, str], None] = lambda _, __: None,
 ) -> LivePolicies:
-    """The policies that the settings describe.
+    """The policies in force, as folder and store say.
 
     Args:
         settings: All of them.
+        folder: The documents of the folder.
         metrics: Where versions and changes are shown.
-        accepts: Raises `PolicyError` for a version that this worker cannot judge under.
-        calibrates: Given a version and the calibration that came with it.
+        scores: Learns the calibrations that come with versions.
+        accepts: Raises `PolicyError` for a version that this worker cannot judge under; called in
+            a thread.
 
     Raises:
-        PolicyError: A document is wrong.
-        SettingsError: The folder has no policies, or Redis cannot be used as it is set.
+        SettingsError: Redis can never be reached in the way that the settings say.
     """
-    section = settings.policies
+
+    def learn(policy: Policy, text: str) -> None:
+        path = Path(f"{policy.id}@{policy.version}, calibration")
+        calibration = parse_calibration(text, path)
+        if calibration.policy != policy.id:
+            raise PolicyError(f"is that of {calibration.policy}", file=path, field="policy")
+        scores.release([calibration])
+
     return LivePolicies(
-        load_policies(section),
+        folder,
         metrics,
         store=policy_store(settings),
-        only=section.only,
+        only=settings.policies.only,
         accepts=accepts,
-        calibrates=calibrates,
+        calibrates=learn,
     )
