@@ -48,7 +48,7 @@ _TO_LATIN: Final = {
 _BACK: Final = {
     script: str.maketrans(latins, letters) for script, (latins, letters) in _HIDDEN_IN.items()
 }
-_ANY_LOOK_ALIKE: Final = re.compile(f"[{''.join(map(chr, _TO_LATIN))}]")
+_ANY_FOREIGN: Final = re.compile(f"[{''.join(_LETTERS.values())}]")
 _ANY_LATIN: Final = re.compile(f"[{_LATIN}]")
 _LOOK_ALIKES: Final = frozenset(map(chr, _TO_LATIN))
 _LATIN_LETTERS: Final = frozenset(letters_of(_LATIN))
@@ -73,7 +73,7 @@ def folded(text: str) -> str:
     word of look-alikes alone is Latin when its text is: when it has Latin letters, and none of
     the other script that is not a look-alike.
     """
-    if not _ANY_LOOK_ALIKE.search(text) or not _ANY_LATIN.search(text):
+    if not _ANY_FOREIGN.search(text) or not _ANY_LATIN.search(text):
         return text
     letters = set(text)
     written = frozenset(name for name, own in _OWN.items() if not letters.isdisjoint(own))
