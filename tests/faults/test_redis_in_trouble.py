@@ -22,6 +22,7 @@ from afterguard.stream.settings import TopicSettings
 pytestmark = [pytest.mark.broker, pytest.mark.redis, pytest.mark.kills, pytest.mark.slow]
 
 IN_TROUBLE = 10
+NEVER_SEEN = (Degraded.POLICIES_UNCONFIRMED, Degraded.CACHE_AWAY)
 WRONG, RIGHT = "not-the-password", "the-password"
 
 
@@ -52,7 +53,7 @@ class Story:
     async def until_well(self, app: App) -> None:
         """Send events until Redis is used again."""
         async with asyncio.timeout(30):
-            while away(app):
+            while away(app) or not app.policies.confirmed:
                 await self.send(app, 1)
 
     async def degraded(self) -> list[tuple[Degraded, ...]]:
@@ -87,7 +88,7 @@ async def test_away_at_the_start(kafka: Broker, make_topics: MakeTopics) -> None
     finally:
         await valkey.discard()
     marked = await story.degraded()
-    assert marked[:IN_TROUBLE] == [(Degraded.CACHE_AWAY,)] * IN_TROUBLE
+    assert marked[:IN_TROUBLE] == [NEVER_SEEN] * IN_TROUBLE
     assert marked[-1] == ()
 
 
@@ -155,7 +156,7 @@ async def test_a_wrong_password_that_is_set_right_in_its_file_needs_no_restart(
             await story.send(app, 1)
             await told_by_metrics(app, away=False)
     marked = await story.degraded()
-    assert marked[:IN_TROUBLE] == [(Degraded.CACHE_AWAY,)] * IN_TROUBLE
+    assert marked[:IN_TROUBLE] == [NEVER_SEEN] * IN_TROUBLE
     assert marked[-1] == ()
 
 

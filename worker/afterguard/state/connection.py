@@ -69,7 +69,10 @@ async def look(settings: RedisSettings) -> str | None:
             _ = pipe.set(text, b"", ex=1)
             _ = pipe.hset(table, "field", "")
             _ = pipe.expire(table, 1)
-            _ = pipe.hmget(table, ["field"])
+            _ = pipe.hgetall(table)
+            # Read of the policy store.
+            _ = pipe.get(text)
+            _ = pipe.hget(table, "field")
             _ = pipe.hdel(table, "field")
             await pipe.execute()
     except (RedisError, OSError, TimeoutError) as error:

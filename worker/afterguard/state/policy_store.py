@@ -13,15 +13,18 @@ from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import orjson
+import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import NoPermissionError, RedisError, WatchError
 
 from afterguard.contracts.errors import StateUnavailable
 from afterguard.contracts.releases import Change, HistoryEntry, Release, StoreState, changed
 from afterguard.state.connection import connector, words
 from afterguard.state.settings import RedisSettings
+
+_log = structlog.get_logger(__name__)
 
 _FAULTS: Final = (RedisError, OSError, TimeoutError)
 # Each lost race is somebody else's change, so a person's wish does not need many.
@@ -48,6 +51,7 @@ class RedisPolicyStore:
         self._prefix = f"{settings.key_prefix}:policies:"
         self._state, self._channel = f"{self._prefix}state", f"{self._prefix}changes"
         self._client: Redis | None = None
+        self._listens = True
 
     @property
     def place(self) -> str:
@@ -130,10 +134,17 @@ class RedisPolicyStore:
 
     async def _news(self, pubsub: PubSub) -> None:
         """Wait for a message, but no longer than until the next look is due."""
-        await pubsub.get_message(timeout=self._poll_s)
-        # Several changes at once need one look.
-        while await pubsub.get_message(timeout=0.0):
-            pass
+        if not self._listens:
+            await asyncio.sleep(self._poll_s)
+            return
+        try:
+            await pubsub.get_message(timeout=self._poll_s)
+            # Several changes at once need one look.
+            while await pubsub.get_message(timeout=0.0):
+                pass
+        except NoPermissionError:
+            self._listens = False
+            _log.warning("Redis announces no changes to this user; it is asked for them instead")
 
     async def _ask(self, answer: Awaitable[Answer], patience_s: float = 0.0) -> Answer:
         try:
