@@ -30,15 +30,15 @@ def answers(draw: st.DrawFn) -> Answer:
     return Answer(True, tuple(draw(st.lists(RULE_IDS, min_size=1, max_size=MOST_RULES))))
 
 
-def _pattern(element: dict[str, Any]) -> str:
+def pattern(element: dict[str, Any]) -> str:
     """The language of a grammar's element, as a regular expression."""
     match element["type"]:
         case "const_string":
             return re.escape(str(element["value"]))
         case "sequence":
-            return "".join(_pattern(it) for it in element["elements"])
+            return "".join(pattern(it) for it in element["elements"])
         case "or":
-            return "(?:" + "|".join(_pattern(it) for it in element["elements"]) + ")"
+            return "(?:" + "|".join(pattern(it) for it in element["elements"]) + ")"
     raise AssertionError(element["type"])
 
 
@@ -53,7 +53,7 @@ def test_the_parser_reads_what_is_written(answer: Answer) -> None:
 def test_the_grammar_allows_exactly_what_is_written_of_known_rules(
     answer: Answer, known: list[str]
 ) -> None:
-    allowed = re.fullmatch(_pattern(grammar(known)), write(answer)) is not None
+    allowed = re.fullmatch(pattern(grammar(known)), write(answer)) is not None
     assert allowed is set(answer.rule_ids).issubset(known)
 
 
@@ -61,7 +61,7 @@ def test_the_grammar_allows_exactly_what_is_written_of_known_rules(
 def test_all_that_the_grammar_allows_is_read_and_written_back_alike(
     data: st.DataObject, known: list[str]
 ) -> None:
-    text = data.draw(st.from_regex(_pattern(grammar(known)), fullmatch=True))
+    text = data.draw(st.from_regex(pattern(grammar(known)), fullmatch=True))
     found = parse(text)
     assert found is not None
     assert write(found.answer) == text

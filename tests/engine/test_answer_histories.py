@@ -10,6 +10,7 @@ from typing import Any
 
 import openai_harmony as official
 import pytest
+from tests import samples
 from tests.conftest import missing
 from tests.engine.formats import chat_template, harmony
 
@@ -40,7 +41,8 @@ def _read(written_in: str, text: str) -> tuple[ChatFormat, list[int]]:
 @pytest.mark.parametrize(("written_in", "history"), _HISTORIES)
 def test_a_stored_output_has_the_outcome_it_had(written_in: str, history: dict[str, Any]) -> None:
     chosen, ids = _read(written_in, history["output"])
-    made = judgement(chosen, Completion(ids, history.get("cut", False), None, 1, 0))
+    completion = Completion(ids, history.get("cut", False), None, 1, 0)
+    made = judgement(chosen, completion, (samples.policy(),))
     assert {
         "status": made.status.value,
         "violation": made.violation,

@@ -120,7 +120,7 @@ def test_an_answer_inside_the_analysis_is_not_the_answer(cut: bool) -> None:
     thinking = f"<|channel|>analysis<|message|>The text says {_CLEAN}"
     answered = f"<|end|><|start|>assistant<|channel|>final<|message|>{real}<|return|>"
     ids = _ENCODING.encode(thinking + ("" if cut else answered), allowed_special="all")
-    made = judgement(harmony(), Completion(ids, cut, None, 1, 0))
+    made = judgement(harmony(), Completion(ids, cut, None, 1, 0), (_POLICY,))
     if cut:
         assert (made.status, made.violation) == (JudgementStatus.REASONING_CUT, None)
     else:
@@ -141,6 +141,6 @@ def test_an_answer_inside_free_reasoning_is_not_the_answer(
     written: str, cut: bool, violation: bool | None
 ) -> None:
     ids = chat_template()._tokenizer.encode(written, add_special_tokens=False)
-    made = judgement(chat_template(), Completion(ids, cut, None, 1, 0))
+    made = judgement(chat_template(), Completion(ids, cut, None, 1, 0), (_POLICY,))
     assert made.violation is violation
     assert (made.status is JudgementStatus.ANSWERED) is (violation is not None)

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afterguard.engine.score import LEAST_LABEL_MASS, verdict_position, violation_score
+from afterguard.engine.score import (
+    LEAST_LABEL_MASS,
+    verdict_position,
+    verdict_positions,
+    violation_score,
+)
 
 LABELS = ("0", "1")
 LOGPROBS = st.floats(-800, 0) | st.just(-math.inf)
@@ -33,6 +38,40 @@ def test_the_label_is_found_where_it_is_a_token_of_its_own(
     tokens: list[str], position: int | None
 ) -> None:
     assert _position(tokens) == position
+
+
+def _verdict(policy: str, label: str) -> list[str]:
+    return ['{"policy":"', policy, '","violation":', label, ',"rules":[]}']
+
+
+@pytest.mark.parametrize(
+    ("tokens", "positions"),
+    [
+        ([*_verdict("a", "0"), ",", *_verdict("b", "1")], {"a": 3, "b": 9}),
+        # Whatever stands before the answer names a policy that was named already.
+        (
+            [*_verdict("a", "1"), "no: ", *_verdict("a", "0"), *_verdict("b", "1")],
+            {"a": 9, "b": 14},
+        ),
+        # A label inside a longer token is not found, and no other stands in for it.
+        (['{"policy":"a","violation":0,"rules":[]},', *_verdict("b", "1")], {"b": 4}),
+        ([*_verdict("a", "0"), ',{"policy":"b","violation":1}'], {"a": 3}),
+        # The policy does not stand before its label: whose it is could only be guessed.
+        (['{"violation":', "0", ',"policy":"a"},{"violation":', "1", ',"policy":"b"}'], {}),
+        (['{"violation":', "0", "}"], {}),
+        ([], {}),
+    ],
+)
+def test_each_label_of_a_combined_answer_is_found_behind_its_policy(
+    tokens: list[str], positions: dict[str, int]
+) -> None:
+    assert verdict_positions(tokens, LABELS, "".join) == positions
+
+
+def test_a_label_is_found_behind_the_longest_id_at_one_token_a_character() -> None:
+    policy = "p" * 64
+    tokens = list("".join(_verdict(policy, "1")))
+    assert verdict_positions(tokens, LABELS, "".join) == {policy: tokens.index("1")}
 
 
 @given(LOGPROBS, LOGPROBS, st.booleans())

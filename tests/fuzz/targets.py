@@ -44,6 +44,7 @@ _LARGEST = 1_000_000
 _SELDOM = 5
 _SHORT = 2_000
 _POLICY = policy()
+_OTHER = policy(id="spam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,12 @@ def read_answer(text: str) -> str:
         assert all(isinstance(it, str) for it in found.answer.rule_ids)
     if len(text) % _SELDOM == 0 and len(text) < _SHORT:
         ids = harmony()._with_control(text.encode("utf-8", "replace").decode())
-        told = judgement(harmony(), Completion(ids, len(ids) % 7 == 0, None, 1, 0))
-        reading = read(told, _POLICY)
-        assert (reading.outcome is not Outcome.NO_VIOLATION) or told.complete
+        completion = Completion(ids, len(ids) % 7 == 0, None, 1, 0)
+        for policies in ((_POLICY,), (_POLICY, _OTHER)):
+            told = judgement(harmony(), completion, policies)
+            for it, policy in zip((told, *told.others), policies, strict=True):
+                reading = read(it, policy)
+                assert (reading.outcome is not Outcome.NO_VIOLATION) or it.complete
     return "no answer" if found is None else f"violation {found.answer.violation}"
 
 

@@ -8,8 +8,8 @@ incomplete, contradicts itself or is of another shape is no answer.
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 MOST_RULES: Final = 3
 # One token a character at the very worst, for the longest answer and a format's own framing.
@@ -32,10 +32,13 @@ class Answer(NamedTuple):
     rule_ids: tuple[str, ...] = ()
 
 
-class Found(NamedTuple):
+Said = TypeVar("Said")
+
+
+class Found(NamedTuple, Generic[Said]):
     """An answer and where it stands in the text."""
 
-    answer: Answer
+    answer: Said
     start: int
     end: int
 
@@ -46,18 +49,20 @@ def write(answer: Answer) -> str:
     return f'{{"violation":{int(answer.violation)},"rules":[{rules}]}}'
 
 
-def grammar(rule_ids: Sequence[str]) -> dict[str, Any]:
+def grammar(rule_ids: Sequence[str], before: str = "") -> dict[str, Any]:
     """The shape as an element of xgrammar's structural tags.
 
     Args:
         rule_ids: Those that may be cited; at least one.
+        before: Fields that stand before the label, each with its comma.
     """
-    rule = _either(*(_text(rule_id) for rule_id in rule_ids))
-    cited = _in_turn(rule, _text('"]}'))
+    rule = _either(*(constant(rule_id) for rule_id in rule_ids))
+    cited = in_turn(rule, constant('"]}'))
     for _ in range(MOST_RULES - 1):
-        cited = _in_turn(rule, _either(_text('"]}'), _in_turn(_text('","'), cited)))
-    violation = _in_turn(_text('1,"rules":["'), cited)
-    return _in_turn(_text('{"violation":'), _either(_text('0,"rules":[]}'), violation))
+        cited = in_turn(rule, _either(constant('"]}'), in_turn(constant('","'), cited)))
+    violation = in_turn(constant('1,"rules":["'), cited)
+    opening = constant(f'{{{before}"violation":')
+    return in_turn(opening, _either(constant('0,"rules":[]}'), violation))
 
 
 def json_schema(rule_ids: Sequence[str]) -> dict[str, Any]:
@@ -77,15 +82,30 @@ def json_schema(rule_ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def parse(text: str) -> Found | None:
+def parse(text: str) -> Found[Answer] | None:
     """The complete answer with which the text ends; None when there is none for certain.
 
     Text before it and a code fence around it are allowed, and so are the labels "0", "1", true and
-    false and the field names `rule_ids` and `policy_category`. An object left open makes the whole
-    text no answer; so does a broken object with a label, or one with an unknown label, in the last
-    place, and any text after the answer.
+    false and the field names `rule_ids` and `policy_category`.
     """
-    found: Found | None = None
+    return last_object(text, "violation", read_answer)
+
+
+def last_object(
+    text: str, field: str, read: Callable[[dict[str, Any]], Said | None]
+) -> Found[Said] | None:
+    """What is read of the object with which the text ends; None when that is not certain.
+
+    An object left open makes the whole text no answer; so does a broken object with the field, or
+    one that cannot be read, in the last place, and any text after it. What an object says twice it
+    does not say at all.
+
+    Args:
+        text: What the model wrote.
+        field: An object without it is not looked at.
+        read: The answer that an object is, or None when it is none.
+    """
+    found: Found[Said] | None = None
     position = text.find("{")
     while position >= 0:
         try:
@@ -95,11 +115,11 @@ def parse(text: str) -> Found | None:
             piece = text[position : _or_end(text, text.find("{", end))]
             if "}" not in piece and _LEFT_OPEN.match(piece):
                 return None
-            if '"violation"' in piece:
+            if f'"{field}"' in piece:
                 found = None
         else:
-            if "violation" in value:
-                answer = _read(value)
+            if field in value:
+                answer = read(value)
                 found = None if answer is None else Found(answer, position, end)
         position = text.find("{", end)
     if found is not None and not _NOTHING_MORE.fullmatch(text, found.end):
@@ -107,8 +127,9 @@ def parse(text: str) -> Found | None:
     return found
 
 
-def _read(value: dict[str, Any]) -> Answer | None:
-    label = value["violation"]
+def read_answer(value: dict[str, Any]) -> Answer | None:
+    """The answer that an object is; None without a label or with citations that are none."""
+    label = value.get("violation")
     if isinstance(label, str):
         violation = _LABELS.get(label.strip().lower())
     elif isinstance(label, int) and label in {0, 1}:
@@ -140,16 +161,14 @@ def _or_end(text: str, position: int) -> int:
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
-    if len(fields) < len(pairs) and "violation" in fields:
-        # Two labels in one object: `_read` finds neither.
-        return {"violation": None}
-    return fields
+    return fields if len(fields) == len(pairs) else dict.fromkeys(fields)
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_unambiguous)
 
 
-def _text(value: str) -> dict[str, Any]:
+def constant(value: str) -> dict[str, Any]:
+    """An element of a structural tag: this text and no other."""
     return {"type": "const_string", "value": value}
 
 
@@ -157,5 +176,6 @@ def _either(*elements: dict[str, Any]) -> dict[str, Any]:
     return elements[0] if len(elements) == 1 else {"type": "or", "elements": list(elements)}
 
 
-def _in_turn(*elements: dict[str, Any]) -> dict[str, Any]:
+def in_turn(*elements: dict[str, Any]) -> dict[str, Any]:
+    """An element of a structural tag: all of these in a row."""
     return {"type": "sequence", "elements": list(elements)}

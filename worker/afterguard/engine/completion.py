@@ -1,12 +1,17 @@
-"""What a model wrote, read as a judgement."""
+"""What a model wrote, read as a judgement under each policy of its prompt."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from afterguard.engine.answer import parse
+from afterguard.contracts.policies import Policy
+from afterguard.engine.answer import Answer
+from afterguard.engine.combined_answer import parse_answers
 from afterguard.engine.formats.chat_format import ChatFormat
-from afterguard.engine.score import verdict_position, violation_score
+from afterguard.engine.score import verdict_position, verdict_positions, violation_score
 from afterguard.flow.ports import Judgement, JudgementStatus
+
+Token = TypeVar("Token")
 
 
 class Completion(NamedTuple):
@@ -27,8 +32,43 @@ class Completion(NamedTuple):
     cached_prompt_tokens: int
 
 
-def judgement(chosen: ChatFormat, completion: Completion) -> Judgement:
-    """The judgement of a completion. What was cut is never read as an answer."""
+class Labels(NamedTuple, Generic[Token]):
+    """Where the scores of an answer come from.
+
+    Attributes:
+        tokens: What the model wrote, ids or texts.
+        known: The tokens of `0` and `1`.
+        decode: Some tokens to their text.
+        logprobs: The log-probabilities at a position; empty where there are none.
+    """
+
+    tokens: Sequence[Token]
+    known: tuple[Token, Token]
+    decode: Callable[[Sequence[Token]], str]
+    logprobs: Callable[[int], Mapping[Token, float]]
+
+    def positions(self, policies: Sequence[Policy]) -> dict[str, int]:
+        """Where the labels stand, by policy id; without those that are not found for certain."""
+        if len(policies) > 1:
+            return verdict_positions(self.tokens, self.known, self.decode)
+        position = verdict_position(self.tokens, self.known, self.decode)
+        return {} if position is None else {policies[0].id: position}
+
+    def score(self, position: int | None, answer: Answer) -> float | None:
+        """P(violation) at a label's position; None where another label was written there."""
+        if position is None or self.tokens[position] != self.known[answer.violation]:
+            return None
+        return violation_score(self.logprobs(position), self.known, label=answer.violation)
+
+
+def judgement(chosen: ChatFormat, completion: Completion, policies: Sequence[Policy]) -> Judgement:
+    """The judgement of a completion. What was cut is never read as an answer.
+
+    Args:
+        chosen: The format of what was written.
+        completion: What was written.
+        policies: Those of the prompt, in its order.
+    """
     reasoning, answer_text = chosen.parse(completion.token_ids)
     told = Judgement(
         JudgementStatus.REASONING_CUT if completion.cut else JudgementStatus.UNPARSEABLE,
@@ -38,24 +78,47 @@ def judgement(chosen: ChatFormat, completion: Completion) -> Judgement:
         cached_prompt_tokens=completion.cached_prompt_tokens,
         output_tokens=len(completion.token_ids),
     )
-    found = None if completion.cut else parse(answer_text)
-    if found is None:
+    logprobs = completion.logprobs
+    labels = Labels(
+        completion.token_ids,
+        chosen.labels,
+        chosen.decode,
+        lambda at: {token: it.logprob for token, it in logprobs[at].items()} if logprobs else {},
+    )
+    return read_under(policies, told, labels, answered=not completion.cut)
+
+
+def read_under(
+    policies: Sequence[Policy], told: Judgement, labels: Labels[Token], *, answered: bool
+) -> Judgement:
+    """What was told, with the answer under each policy: the first here, the rest in `others`.
+
+    All carry the reasoning and the answer as they were written. Tokens are counted in the first.
+
+    Args:
+        policies: Those of the prompt, in its order.
+        told: A judgement without an answer; it stands where there is none.
+        labels: Where the scores come from.
+        answered: Whether what was written may be read as an answer.
+    """
+    answers = parse_answers(told.answer, policies) if answered else {}
+    uncounted = told._replace(prompt_tokens=0, cached_prompt_tokens=0, output_tokens=0)
+    positions = labels.positions(policies) if any(answers.values()) else {}
+    first, *others = [
+        _of(before, answers.get(policy.id), positions.get(policy.id), labels)
+        for before, policy in zip(chain([told], repeat(uncounted)), policies, strict=False)
+    ]
+    return first._replace(others=tuple(others))
+
+
+def _of(
+    told: Judgement, answer: Answer | None, position: int | None, labels: Labels[Token]
+) -> Judgement:
+    if answer is None:
         return told
-    violation = found.answer.violation
     return told._replace(
         status=JudgementStatus.ANSWERED,
-        violation=violation,
-        rule_ids=found.answer.rule_ids,
-        score=_score(chosen, completion, violation=violation),
+        violation=answer.violation,
+        rule_ids=answer.rule_ids,
+        score=labels.score(position, answer),
     )
-
-
-def _score(chosen: ChatFormat, completion: Completion, *, violation: bool) -> float | None:
-    ids, labels = completion.token_ids, chosen.labels
-    position = verdict_position(ids, labels, chosen.decode)
-    if position is None or completion.logprobs is None or ids[position] != labels[violation]:
-        return None
-    logprobs = {
-        token: it.logprob for token, it in completion.logprobs[position].items() if token in labels
-    }
-    return violation_score(logprobs, labels, label=violation)

@@ -26,10 +26,12 @@ class NullJudge:
     async def start(self) -> None:
         """Nothing to do."""
 
-    async def judge(self, request: JudgeRequest) -> Judgement:  # noqa: ARG002
-        """Always the same answer."""
+    async def judge(self, request: JudgeRequest) -> Judgement:
+        """Always the same answer, under every policy."""
         if self._latency_s:
             await asyncio.sleep(self._latency_s)
+        if request.also:
+            return _ANSWER._replace(others=(_ANSWER,) * len(request.also))
         return _ANSWER
 
     async def healthy(self) -> bool:

@@ -9,7 +9,7 @@ it does not, by a JSON Schema, which lets only models with a reasoning parser on
 before they answer; else not at all, and the parser alone decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import openai
@@ -22,13 +22,13 @@ from afterguard.contracts.errors import (
     EngineUnavailable,
     RequestRefused,
 )
-from afterguard.engine.answer import parse
+from afterguard.contracts.policies import Policy
+from afterguard.engine.completion import Labels, read_under
 from afterguard.engine.formats.chat_format import encodable
 from afterguard.engine.formats.defuse import defused
 from afterguard.engine.formats.free_text import parts_of
 from afterguard.engine.formats.pick import speaks_harmony
 from afterguard.engine.openai_request import PROBE_WORD, Feature, Requests, feature_probe
-from afterguard.engine.score import verdict_position, violation_score
 from afterguard.engine.settings import EngineSettings
 from afterguard.engine.tokens import estimate_tokens
 from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
@@ -157,9 +157,7 @@ class OpenAIJudge:
             raise EngineUnavailable("the engine does not run")
         if estimate_tokens(request.content) > self._settings.max_content_tokens:
             return Judgement(JudgementStatus.CONTENT_TOO_LONG)
-        asked = self._requests.request(
-            request.policy, request.effort, defused(encodable(request.content)), request.priority
-        )
+        asked = self._requests.request(request, defused(encodable(request.content)))
         try:
             response = await client.chat.completions.create(
                 **asked, extra_headers=dict(request.trace_headers or {})
@@ -176,7 +174,7 @@ class OpenAIJudge:
                 raise EngineBusy("the server cannot be reached") from None
             raise EngineFault(f"no answer from the server ({type(error).__name__})") from None
         try:
-            return _judgement(response)
+            return _judgement(response, request.policies)
         except (AttributeError, TypeError):
             # The package builds its objects out of whatever JSON there is, unchecked.
             raise EngineFault("the server's answer is no chat completion") from None
@@ -210,7 +208,10 @@ class OpenAIJudge:
             await client.close()
 
 
-def _judgement(response: Any) -> Judgement:  # noqa: ANN401 (servers leave out what they like)
+def _judgement(
+    response: Any,  # noqa: ANN401 (servers leave out what they like)
+    policies: Sequence[Policy],
+) -> Judgement:
     if not response.choices:
         raise EngineFault("the server sent no choice")
     choice = response.choices[0]
@@ -230,29 +231,21 @@ def _judgement(response: Any) -> Judgement:  # noqa: ANN401 (servers leave out w
     )
     match choice.finish_reason:
         case "length":
-            return told._replace(status=JudgementStatus.REASONING_CUT)
+            told, answered = told._replace(status=JudgementStatus.REASONING_CUT), False
         case "content_filter":
             raise RequestRefused("a filter of the server's withheld the answer")
         case "stop":
-            found = parse(written.answer)
+            answered = True
         case reason:
             raise EngineFault(f"the server ended the request early ({reason})")
-    if found is None:
-        return told
-    violation = found.answer.violation
-    return told._replace(
-        status=JudgementStatus.ANSWERED,
-        violation=violation,
-        rule_ids=found.answer.rule_ids,
-        score=_score(choice.logprobs, violation=violation),
-    )
+    return read_under(policies, told, _labels(choice.logprobs), answered=answered)
 
 
-def _score(logprobs: Any, *, violation: bool) -> float | None:  # noqa: ANN401
+def _labels(logprobs: Any) -> Labels[str]:  # noqa: ANN401
     tokens = (logprobs.content if logprobs else None) or []
-    texts = [it.token for it in tokens]
-    position = verdict_position(texts, _LABELS, "".join)
-    if position is None or texts[position] != _LABELS[violation]:
-        return None
-    seen = {it.token: it.logprob for it in (*tokens[position].top_logprobs, tokens[position])}
-    return violation_score(seen, _LABELS, label=violation)
+
+    def at(position: int) -> Mapping[str, float]:
+        told = tokens[position]
+        return {it.token: it.logprob for it in (*told.top_logprobs, told)}
+
+    return Labels([it.token for it in tokens], _LABELS, "".join, at)

@@ -5,16 +5,21 @@ them. So each is tried once at the start, on a request of a few tokens that hold
 anybody's, and used from then on or left out.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
-from afterguard.engine.answer import ANSWER_TOKENS, grammar, json_schema
+from afterguard.engine.answer import json_schema
+from afterguard.engine.combined_answer import (
+    answer_grammar,
+    answer_schema,
+    answer_tokens,
+    reasoning_tokens,
+)
 from afterguard.engine.formats.chat_format import PerPolicy, structural_tag
 from afterguard.engine.prompt import instructions
 from afterguard.engine.settings import EngineSettings
+from afterguard.flow.ports import JudgeRequest
 
 # The label that was not written is nearly always among these.
 _TOP_LOGPROBS: Final = 5
@@ -39,7 +44,7 @@ def feature_probe(feature: Feature) -> dict[str, Any]:
             word = structural_tag({"type": "const_string", "value": PROBE_WORD})
             return {"extra_body": _tagged(word), "max_tokens": 16}
         case Feature.JSON_SCHEMA:
-            return {"response_format": _response_format(["H1"])}
+            return {"response_format": _response_format(json_schema(["H1"]))}
         case Feature.LOGPROBS:
             return {"logprobs": True, "top_logprobs": _TOP_LOGPROBS}
         case Feature.PRIORITY:
@@ -60,34 +65,34 @@ class Requests:
         self._settings, self._features = settings, features
         self._same = PerPolicy()
 
-    def request(
-        self, policy: Policy, effort: Effort, content: str, priority: int
-    ) -> dict[str, Any]:
+    def request(self, asked: JudgeRequest, content: str) -> dict[str, Any]:
         """Keyword arguments for a chat completion.
 
         Args:
-            policy: Goes into the system message.
-            effort: How long the model may reason.
+            asked: Its policies go into the system message.
             content: The user message, free of control tokens.
-            priority: Lower is served sooner.
         """
-        same: dict[str, Any] = self._same.get(policy, effort, lambda: self._all(policy, effort))
+        same: dict[str, Any] = self._same.get(
+            asked.policy, asked.effort, lambda: self._all(asked), asked.also
+        )
+        priority = asked.priority
         user = {"role": "user", "content": content}
         request = same | {"messages": [*same["messages"], user]}
         if priority and Feature.PRIORITY in self._features:
             request["extra_body"] = same.get("extra_body", {}) | {"priority": priority}
         return request
 
-    def _all(self, policy: Policy, effort: Effort) -> dict[str, Any]:
+    def _all(self, asked: JudgeRequest) -> dict[str, Any]:
         """What is the same for all contents."""
-        settings, features = self._settings, self._features
-        cap = settings.reasoning_max_tokens[effort]
-        rule_ids = [rule.id for rule in policy.rules]
+        settings, features, policies = self._settings, self._features, asked.policies
+        effort = asked.effort
+        cap = reasoning_tokens(settings.reasoning_max_tokens[effort], policies)
+        told = instructions(asked.policy, asked.also)
         same: dict[str, Any] = {
             "model": settings.model,
-            "messages": [{"role": "system", "content": instructions(policy)}],
+            "messages": [{"role": "system", "content": told}],
             "temperature": settings.temperature,
-            "max_tokens": cap + ANSWER_TOKENS,
+            "max_tokens": cap + answer_tokens(policies),
         }
         if Feature.EFFORT in features:
             same["reasoning_effort"] = effort.value
@@ -95,9 +100,9 @@ class Requests:
             same |= feature_probe(Feature.LOGPROBS)
         if Feature.STRUCTURAL_TAG in features:
             thoughts = {"type": "any_tokens", "max_tokens": cap}
-            same["extra_body"] = _tagged(structural_tag(thoughts, grammar(rule_ids)))
+            same["extra_body"] = _tagged(structural_tag(thoughts, answer_grammar(policies)))
         elif Feature.JSON_SCHEMA in features:
-            same["response_format"] = _response_format(rule_ids)
+            same["response_format"] = _response_format(answer_schema(policies))
         return same
 
 
@@ -105,6 +110,6 @@ def _tagged(tag: str) -> dict[str, Any]:
     return {"structured_outputs": {"structural_tag": tag}}
 
 
-def _response_format(rule_ids: Sequence[str]) -> dict[str, Any]:
-    schema = {"name": "answer", "strict": True, "schema": json_schema(rule_ids)}
-    return {"type": "json_schema", "json_schema": schema}
+def _response_format(schema: dict[str, Any]) -> dict[str, Any]:
+    answer = {"name": "answer", "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": answer}

@@ -5,12 +5,16 @@ doubt, it is no calibrated probability.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 # Below this the model wanted to write something that is no label; the rest is noise.
 LEAST_LABEL_MASS: Final = 0.01
 _CONTEXT: Final = 12
+# A policy's id stands before the label too, and may take as many tokens as it has characters.
+_LONG_CONTEXT: Final = 96
+_WHOSE: Final = re.compile(r'"policy"\s*:\s*"([^"]*)"\s*,\s*"violation"\s*:[\s"]*\Z')
 
 Token = TypeVar("Token")
 
@@ -33,6 +37,35 @@ def verdict_position(
             if before.rstrip(' \n"').endswith('"violation":'):
                 return position
     return None
+
+
+def verdict_positions(
+    tokens: Sequence[Token],
+    labels: tuple[Token, Token],
+    decode: Callable[[Sequence[Token]], str],
+) -> dict[str, int]:
+    """Where the labels of the last combined answer stand, by policy id.
+
+    A label that is no token of its own is left out, and so is one before which its policy does not
+    stand.
+
+    Args:
+        tokens: As in `verdict_position`.
+        labels: As in `verdict_position`.
+        decode: As in `verdict_position`.
+    """
+    positions: dict[str, int] = {}
+    end = len(tokens)
+    while (position := verdict_position(tokens[:end], labels, decode)) is not None:
+        before = decode(tokens[max(0, position - _LONG_CONTEXT) : position])
+        whose = _WHOSE.search(before)
+        if whose is not None:
+            if whose.group(1) in positions:
+                # The answer names each policy once: this belongs to something before it.
+                break
+            positions[whose.group(1)] = position
+        end = position
+    return positions
 
 
 def violation_score(

@@ -23,9 +23,7 @@ from afterguard.contracts.errors import (
     RequestRefused,
     SettingsError,
 )
-from afterguard.contracts.policies import Policy
-from afterguard.contracts.words import Effort
-from afterguard.engine.answer import ANSWER_TOKENS
+from afterguard.engine.combined_answer import answer_tokens, reasoning_tokens
 from afterguard.engine.completion import Completion, judgement
 from afterguard.engine.daemon_thread import in_daemon_thread
 from afterguard.engine.formats.chat_format import ENCODE_ON_LOOP_CHARACTERS, ChatFormat, PerPolicy
@@ -54,13 +52,17 @@ class _Running(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What is the same for all contents under one policy and effort.
+    """What is the same for all contents under the same policies and effort.
 
     Attributes:
+        prefix: Tokens before the content.
+        suffix: Tokens after it.
         parameters: Of sampling.
-        most: Longest content, in tokens; below 1 when the policy leaves no room.
+        most: Longest content, in tokens; below 1 when the policies leave no room.
     """
 
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
     parameters: Any
     most: int
 
@@ -161,13 +163,18 @@ class VllmJudge:
         running = self._running
         if running is None:
             raise EngineUnavailable("the engine does not run")
-        policy, effort = request.policy, request.effort
-        plan = self._plans.get(policy, effort, lambda: self._plan(running, policy, effort))
+        plan = self._plans.get(
+            request.policy, request.effort, lambda: self._plan(running, request), request.also
+        )
+        if plan.most < 1 and not request.also:
+            raise RequestRefused(
+                "the policy and its reasoning leave no room for a content: raise "
+                "engine.max_model_len, or shorten the policy"
+            )
         content = await self._encoded(running.format, request.content, plan.most)
         if content is None:
             return Judgement(JudgementStatus.CONTENT_TOO_LONG)
-        prefix = running.format.prefix(policy, effort)
-        prompt = [*prefix, *content, *running.format.suffix(policy, effort)]
+        prompt = [*plan.prefix, *content, *plan.suffix]
         limit_s = self._settings.request_timeout_s
         output = await self._limits.within(
             monotonic() + limit_s, self._generated(running, prompt, plan.parameters, request)
@@ -186,29 +193,34 @@ class VllmJudge:
                 prompt_tokens=len(prompt),
                 cached_prompt_tokens=output.num_cached_tokens or 0,
             ),
+            request.policies,
         )
 
-    def _plan(self, running: _Running, policy: Policy, effort: Effort) -> _Plan:
+    def _plan(self, running: _Running, request: JudgeRequest) -> _Plan:
         settings, chosen = self._settings, running.format
-        max_tokens = settings.reasoning_max_tokens[effort] + ANSWER_TOKENS
+        policy, effort, also = request.policy, request.effort, request.also
+        thoughts = reasoning_tokens(settings.reasoning_max_tokens[effort], request.policies)
+        max_tokens = thoughts + answer_tokens(request.policies)
+        prefix, suffix = chosen.prefix(policy, effort, also), chosen.suffix(policy, effort, also)
+        room = running.longest - len(prefix) - len(suffix) - max_tokens
+        if room < 1 and also:
+            _log.warning(
+                "policies leave no room in one prompt and are asked about one by one: raise "
+                "engine.max_model_len, or lower judging.combined_most",
+                policies=len(request.policies),
+                tokens_missing=1 - room,
+            )
         parameters = running.surface.sampling(
             temperature=settings.temperature,
             max_tokens=max_tokens,
             labels=chosen.labels,
             stop_ids=chosen.stop_ids,
-            structural_tag=chosen.grammar(policy, effort) if settings.structured else None,
+            structural_tag=chosen.grammar(policy, effort, also) if settings.structured else None,
         )
-        frame = len(chosen.prefix(policy, effort)) + len(chosen.suffix(policy, effort))
-        room = running.longest - frame - max_tokens
-        return _Plan(parameters, min(room, settings.max_content_tokens))
+        return _Plan(prefix, suffix, parameters, min(room, settings.max_content_tokens))
 
     async def _encoded(self, chosen: ChatFormat, content: str, most: int) -> list[int] | None:
         """The content's tokens; None when there are more than may be."""
-        if most < 1:
-            raise RequestRefused(
-                "the policy and its reasoning leave no room for a content: raise "
-                "engine.max_model_len, or shorten the policy"
-            )
         if len(content) > most * chosen.most_token_bytes:
             return None
         if len(content) <= ENCODE_ON_LOOP_CHARACTERS:

@@ -12,6 +12,8 @@ ENCODE_ON_LOOP_CHARACTERS: Final = 16_384
 _MOST_KEPT: Final = 512
 
 Made = TypeVar("Made")
+Policies = tuple[Policy, ...]
+_Key = tuple[Effort, tuple[tuple[str, str], ...]]
 
 
 class Parts(NamedTuple):
@@ -22,9 +24,10 @@ class Parts(NamedTuple):
 
 
 class ChatFormat(Protocol):
-    """Turns a policy and a content into prompt tokens, and output tokens into parts.
+    """Turns policies and a content into prompt tokens, and output tokens into parts.
 
-    Control tokens come from the format alone: whatever a content holds is encoded as plain text.
+    `also` are more policies of the same prompt, after `policy` and in their order. Control tokens
+    come from the format alone: whatever a content holds is encoded as plain text.
     """
 
     @property
@@ -47,11 +50,11 @@ class ChatFormat(Protocol):
         """No token stands for more bytes of UTF-8 than this."""
         ...
 
-    def prefix(self, policy: Policy, effort: Effort) -> tuple[int, ...]:
-        """All tokens before the content; the same object for the same policy and effort."""
+    def prefix(self, policy: Policy, effort: Effort, also: Policies = ()) -> tuple[int, ...]:
+        """All tokens before the content; the same object for the same policies and effort."""
         ...
 
-    def suffix(self, policy: Policy, effort: Effort) -> tuple[int, ...]:
+    def suffix(self, policy: Policy, effort: Effort, also: Policies = ()) -> tuple[int, ...]:
         """All tokens after the content."""
         ...
 
@@ -63,11 +66,13 @@ class ChatFormat(Protocol):
         """
         ...
 
-    def render(self, policy: Policy, effort: Effort, content: str) -> list[int]:
+    def render(
+        self, policy: Policy, effort: Effort, content: str, also: Policies = ()
+    ) -> list[int]:
         """The whole prompt: prefix, content, suffix."""
         ...
 
-    def grammar(self, policy: Policy, effort: Effort) -> str:
+    def grammar(self, policy: Policy, effort: Effort, also: Policies = ()) -> str:
         """The structural tag: free reasoning up to the effort's cap, then the answer."""
         ...
 
@@ -81,17 +86,31 @@ class ChatFormat(Protocol):
 
 
 class PerPolicy:
-    """Keeps what was made for a policy's version and an effort; forgets the oldest first."""
+    """Keeps what was made for versions of policies and an effort; forgets the oldest first."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, Effort], Any] = {}
+        self._kept: dict[_Key, Any] = {}
+        self._policies = 0
 
-    def get(self, policy: Policy, effort: Effort, make: Callable[[], Made]) -> Made:
-        """What is kept, or what `make` makes."""
-        key = (policy.id, policy.version, effort)
+    def get(
+        self, policy: Policy, effort: Effort, make: Callable[[], Made], also: Policies = ()
+    ) -> Made:
+        """What is kept, or what `make` makes.
+
+        Args:
+            policy: The policy.
+            effort: How long the model may reason.
+            make: Makes what is not kept.
+            also: More policies of the same prompt, in its order.
+        """
+        key = effort, tuple((it.id, it.version) for it in (policy, *also))
         if key not in self._kept:
-            if len(self._kept) >= _MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
+            self._policies += 1 + len(also)
+            while self._kept and self._policies > _MOST_KEPT:
+                # There are as many prompts as sets of policies, and each is as long as its set.
+                oldest = next(iter(self._kept))
+                del self._kept[oldest]
+                self._policies -= len(oldest[1])
             self._kept[key] = make()
         kept: Made = self._kept[key]
         return kept

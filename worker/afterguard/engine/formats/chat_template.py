@@ -8,8 +8,14 @@ from typing import Any, Final
 from afterguard.contracts.errors import EngineUnavailable, RequestRefused
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
-from afterguard.engine.answer import grammar
-from afterguard.engine.formats.chat_format import Parts, PerPolicy, encodable, structural_tag
+from afterguard.engine.combined_answer import answer_grammar, reasoning_tokens
+from afterguard.engine.formats.chat_format import (
+    Parts,
+    PerPolicy,
+    Policies,
+    encodable,
+    structural_tag,
+)
 from afterguard.engine.formats.defuse import defused
 from afterguard.engine.formats.free_text import parts_of
 from afterguard.engine.prompt import instructions
@@ -53,13 +59,13 @@ class ChatTemplate:
         self.labels = (self._single("0"), self._single("1"))
         self._frames, self._grammars = PerPolicy(), PerPolicy()
 
-    def prefix(self, policy: Policy, effort: Effort) -> tuple[int, ...]:
+    def prefix(self, policy: Policy, effort: Effort, also: Policies = ()) -> tuple[int, ...]:
         """Everything of the rendered template before the content."""
-        return self._frame(policy, effort)[0]
+        return self._frame(policy, effort, also)[0]
 
-    def suffix(self, policy: Policy, effort: Effort) -> tuple[int, ...]:
+    def suffix(self, policy: Policy, effort: Effort, also: Policies = ()) -> tuple[int, ...]:
         """Everything of the rendered template after the content."""
-        return self._frame(policy, effort)[1]
+        return self._frame(policy, effort, also)[1]
 
     def encode(self, content: str) -> list[int]:
         """A content as plain text.
@@ -77,14 +83,16 @@ class ChatTemplate:
                 return ids
         raise RequestRefused("the content becomes a control token of the model")
 
-    def render(self, policy: Policy, effort: Effort, content: str) -> list[int]:
+    def render(
+        self, policy: Policy, effort: Effort, content: str, also: Policies = ()
+    ) -> list[int]:
         """The whole prompt."""
-        prefix, suffix = self._frame(policy, effort)
+        prefix, suffix = self._frame(policy, effort, also)
         return [*prefix, *self.encode(content), *suffix]
 
-    def grammar(self, policy: Policy, effort: Effort) -> str:
+    def grammar(self, policy: Policy, effort: Effort, also: Policies = ()) -> str:
         """Free text up to the effort's cap, then the answer."""
-        return self._grammars.get(policy, effort, lambda: self._tag(policy, effort))
+        return self._grammars.get(policy, effort, lambda: self._tag((policy, *also), effort), also)
 
     def parse(self, output_ids: Sequence[int]) -> Parts:
         """All before the answer is reasoning."""
@@ -99,13 +107,17 @@ class ChatTemplate:
         ids = self._plain.encode(text, add_special_tokens=False).ids
         return int(ids[-1])
 
-    def _frame(self, policy: Policy, effort: Effort) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return self._frames.get(policy, effort, lambda: self._render_frame(policy, effort))
+    def _frame(
+        self, policy: Policy, effort: Effort, also: Policies
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return self._frames.get(
+            policy, effort, lambda: self._render_frame(policy, effort, also), also
+        )
 
     def _render_frame(
-        self, policy: Policy, effort: Effort
+        self, policy: Policy, effort: Effort, also: Policies
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        told = encodable(instructions(policy))
+        told = encodable(instructions(policy, also))
         with_system = [
             {"role": "system", "content": told},
             {"role": "user", "content": _SENTINEL},
@@ -133,14 +145,14 @@ class ChatTemplate:
     def _encoded(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False))
 
-    def _tag(self, policy: Policy, effort: Effort) -> str:
+    def _tag(self, policies: Policies, effort: Effort) -> str:
         return structural_tag(
             {
                 "type": "any_tokens",
                 "exclude_tokens": self._never_in_reasoning,
-                "max_tokens": self._caps[effort],
+                "max_tokens": reasoning_tokens(self._caps[effort], policies),
             },
-            grammar([rule.id for rule in policy.rules]),
+            answer_grammar(policies),
         )
 
 

@@ -7,8 +7,14 @@ from typing import Any, Final
 from afterguard.contracts.errors import EngineUnavailable
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
-from afterguard.engine.answer import grammar
-from afterguard.engine.formats.chat_format import Parts, PerPolicy, encodable, structural_tag
+from afterguard.engine.combined_answer import answer_grammar, reasoning_tokens
+from afterguard.engine.formats.chat_format import (
+    Parts,
+    PerPolicy,
+    Policies,
+    encodable,
+    structural_tag,
+)
 from afterguard.engine.prompt import instructions
 
 # Harmony writes a date into the system message. Pinned: a new one each day would change every
@@ -61,11 +67,18 @@ class Harmony:
         self._suffix = tuple(self._with_control("<|end|><|start|>assistant"))
         self._prefixes, self._grammars = PerPolicy(), PerPolicy()
 
-    def prefix(self, policy: Policy, effort: Effort) -> tuple[int, ...]:
+    def prefix(self, policy: Policy, effort: Effort, also: Policies = ()) -> tuple[int, ...]:
         """System and developer message, and the beginning of the user message."""
-        return self._prefixes.get(policy, effort, lambda: self._render_prefix(policy, effort))
+        return self._prefixes.get(
+            policy, effort, lambda: self._render_prefix(policy, effort, also), also
+        )
 
-    def suffix(self, policy: Policy, effort: Effort) -> tuple[int, ...]:  # noqa: ARG002
+    def suffix(
+        self,
+        policy: Policy,  # noqa: ARG002
+        effort: Effort,  # noqa: ARG002
+        also: Policies = (),  # noqa: ARG002
+    ) -> tuple[int, ...]:
         """The end of the user message, and the beginning of the model's."""
         return self._suffix
 
@@ -76,13 +89,15 @@ class Harmony:
             return self._plain(content)
         return [token for piece in _pieces(content) for token in self._plain(piece)]
 
-    def render(self, policy: Policy, effort: Effort, content: str) -> list[int]:
+    def render(
+        self, policy: Policy, effort: Effort, content: str, also: Policies = ()
+    ) -> list[int]:
         """The whole prompt."""
-        return [*self.prefix(policy, effort), *self.encode(content), *self._suffix]
+        return [*self.prefix(policy, effort, also), *self.encode(content), *self._suffix]
 
-    def grammar(self, policy: Policy, effort: Effort) -> str:
+    def grammar(self, policy: Policy, effort: Effort, also: Policies = ()) -> str:
         """The analysis channel up to the effort's cap, then the final channel with the answer."""
-        return self._grammars.get(policy, effort, lambda: self._tag(policy, effort))
+        return self._grammars.get(policy, effort, lambda: self._tag((policy, *also), effort), also)
 
     def parse(self, output_ids: Sequence[int]) -> Parts:
         """The analysis, and the final message."""
@@ -114,14 +129,15 @@ class Harmony:
         ids: list[int] = self._encoding.encode(text, allowed_special="all")
         return ids
 
-    def _render_prefix(self, policy: Policy, effort: Effort) -> tuple[int, ...]:
+    def _render_prefix(self, policy: Policy, effort: Effort, also: Policies) -> tuple[int, ...]:
         it = self._harmony
         system = (
             it.SystemContent.new()
             .with_reasoning_effort(it.ReasoningEffort(effort.value.capitalize()))
             .with_conversation_start_date(CONVERSATION_DATE)
         )
-        developer = it.DeveloperContent.new().with_instructions(encodable(instructions(policy)))
+        told = encodable(instructions(policy, also))
+        developer = it.DeveloperContent.new().with_instructions(told)
         conversation = it.Conversation.from_messages(
             [
                 it.Message.from_role_and_content(it.Role.SYSTEM, system),
@@ -131,7 +147,7 @@ class Harmony:
         opening = self._with_control("<|start|>user<|message|>")
         return (*self._encoding.render_conversation(conversation), *opening)
 
-    def _tag(self, policy: Policy, effort: Effort) -> str:
+    def _tag(self, policies: Policies, effort: Effort) -> str:
         return structural_tag(
             _token(_CHANNEL),
             _text("analysis"),
@@ -139,7 +155,7 @@ class Harmony:
             {
                 "type": "any_tokens",
                 "exclude_tokens": list(range(199998, 200019)),
-                "max_tokens": self._caps[effort],
+                "max_tokens": reasoning_tokens(self._caps[effort], policies),
             },
             _token(_END),
             _token(_START),
@@ -149,7 +165,7 @@ class Harmony:
             _token(_CONSTRAIN),
             _text("json"),
             _token(_MESSAGE),
-            grammar([rule.id for rule in policy.rules]),
+            answer_grammar(policies),
         )
 
 
