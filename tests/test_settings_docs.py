@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,16 @@ from afterguard.settings import ENV_PREFIX, Settings, load_settings
 from afterguard.settings_docs import page
 
 ROOT = Path(__file__).parents[1]
-FIELDS = [
-    (section, field)
-    for section, info in Settings.model_fields.items()
-    if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
-    for field in info.annotation.model_fields
-]
+
+
+def fields(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """The variables of a model's settings, without their prefix; those of a section are in it."""
+    for name, info in model.model_fields.items():
+        inner = info.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from fields(inner, f"{above}{name}__")
+        else:
+            yield f"{above}{name}".upper()
 
 
 def test_the_page_in_the_docs_is_made_from_the_models() -> None:
@@ -25,7 +30,7 @@ def test_the_page_in_the_docs_is_made_from_the_models() -> None:
 
 def test_every_setting_stands_on_the_page_once() -> None:
     listed = re.findall(rf"`{ENV_PREFIX}(\w+)` \|$", page(), re.MULTILINE)
-    assert listed == [f"{section}__{field}".upper() for section, field in FIELDS]
+    assert listed == list(fields(Settings))
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -92,6 +92,7 @@ JUDGEMENTS = st.builds(
     answer=st.text(st.characters(), max_size=50) | st.just("\ud800"),
     score=st.none() | st.floats(),
     prompt_tokens=st.integers(0, 10),
+    others=st.just(()),
 )
 
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.flow.judges import Answer, ScriptedJudge
+from tests.flow.judges import Answer, ScriptedJudge, in_turn
+from tests.flow.steps import Stands
 from tests.flow.stores import DictCache, DictSeen
 from tests.samples import (
     NOON,
@@ -39,11 +40,13 @@ from afterguard.flow.admit import Admit
 from afterguard.flow.asking import Asking
 from afterguard.flow.decide import Decide, Decision
 from afterguard.flow.dispatch import Dispatch
+from afterguard.flow.effort import Step
 from afterguard.flow.findings import read
 from afterguard.flow.judge import Judging
-from afterguard.flow.ports import Judgement, JudgementStatus
+from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
 from afterguard.flow.repeats import keep, recall
 from afterguard.flow.settings import DecideSettings, JudgingSettings
+from afterguard.flow.shadows import Shadows
 from afterguard.policy.prompt import content_for
 from afterguard.policy.registry import PolicyRegistry
 from afterguard.telemetry.metrics import Metrics
@@ -67,19 +70,22 @@ class Taken:
 
 
 async def verdicts(
-    answer: Answer,
+    answer: Answer | Callable[[JudgeRequest], Answer],
     *events: dict[str, Any],
     policies: tuple[Policy, ...] = (policy(),),
     cache: DictCache | None = None,
     seen: DictSeen | None = None,
+    step: Step = Step.FULL,
+    shadows: Shadows | None = None,
 ) -> list[AuditRecord]:
     """The audit of these events, taken through admit, judge and decide one after the other."""
     judge, metrics, taken = ScriptedJudge(answer), Metrics(), Taken(seen)
     schedule = RetrySchedule(attempts=2, base_s=0.001, cap_s=0.001, full_s=0.01)
+    asking = Asking(judge, schedule, metrics, steps=Stands(step))
     registry = PolicyRegistry(policies)
     admit = Admit(registry, JudgingSettings(), max_clock_skew_s=60, now=lambda: NOON)
     dispatch = Dispatch(
-        Judging(Asking(judge, schedule, metrics), content_for, metrics, cache=cache, seen=seen),
+        Judging(asking, content_for, metrics, cache=cache, seen=seen, shadows=shadows),
         Decide(DecideSettings(), engine=judge.engine, model=judge.model),
         taken,
         limit=1,
@@ -97,6 +103,17 @@ async def verdicts(
 
 
 Case = Callable[[], Awaitable[list[AuditRecord]]]
+
+
+async def on_trial(answer: Callable[[JudgeRequest], Answer]) -> list[AuditRecord]:
+    """The audit of a version on trial, beside the one in force."""
+    both = await verdicts(
+        answer,
+        policies=(policy(), policy(stage="shadow", version="00000000000000bb")),
+        shadows=Shadows(wait_s=0, overloaded=lambda: False),
+    )
+    return [it for it in both if it.shadow]
+
 
 OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
     Reason.NO_POLICY_APPLIES: (
@@ -141,6 +158,14 @@ OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
         Outcome.EXPIRED,
         lambda: verdicts(EngineBusy("full"), {"lane": "backfill"}),
     ),
+    Reason.SHED_COMPUTE_BUDGET: (
+        Outcome.EXPIRED,
+        lambda: verdicts(CLEAN, step=Step.SHED),
+    ),
+    Reason.SHADOW_CUT: (
+        Outcome.EXPIRED,
+        lambda: on_trial(lambda asked: EngineBusy("full") if asked.policy.shadow else CLEAN),
+    ),
     Reason.RETRIES_EXHAUSTED: (Outcome.FAILED, lambda: verdicts(EngineFault("odd"))),
     Reason.REQUEST_REFUSED: (Outcome.FAILED, lambda: verdicts(RequestRefused("no"))),
     Reason.INTERNAL_FAULT: (Outcome.FAILED, lambda: verdicts(ValueError("odd"))),
@@ -155,6 +180,13 @@ OF_DEGRADED: dict[Degraded, Case] = {
     Degraded.CLOCK_SKEW: lambda: verdicts(CLEAN, {"occurred_at": "2030-01-01T00:00:00Z"}),
     Degraded.CITATION_UNKNOWN: lambda: verdicts(answered(True, "Z9")),
     Degraded.POLICY_UNKNOWN: lambda: verdicts(CLEAN, {"policies": ["harassment", "no-such"]}),
+    Degraded.EFFORT_REDUCED: lambda: verdicts(
+        CLEAN, policies=(policy(effort="high"),), step=Step.LOW_EFFORT
+    ),
+    Degraded.SECOND_LOOK_FAILED: lambda: verdicts(
+        in_turn(GUILTY, Judgement(JudgementStatus.REASONING_CUT)),
+        policies=(policy(second_look={"severity": "high"}),),
+    ),
 }
 
 
@@ -198,6 +230,7 @@ def test_every_gap_has_its_case(word: Degraded) -> None:
 
 judgements = st.builds(
     Judgement,
+    others=st.just(()),
     status=st.sampled_from(JudgementStatus),
     violation=st.none() | st.booleans(),
     rule_ids=st.lists(st.sampled_from(["H1", "H2", "Z9", ""]), max_size=4).map(tuple),
@@ -249,7 +282,7 @@ def test_the_audit_says_no_violation_only_of_such_an_answer(
 def test_a_judgement_that_was_kept_reads_as_it_did_before(
     judgement: Judgement, under: Policy
 ) -> None:
-    kept = keep(judgement, uuid4())
+    kept = keep(judgement, under.effort, uuid4())
     assert (kept is not None) is judgement.complete
     if kept is not None:
         repeat = recall(kept)
