@@ -122,7 +122,7 @@ def fit_scores(
         )
     splits = folds_of(rows.labels, rows.groups, seed=seed)
     if splits is None:
-        raise CannotBeFitted("all violations, or all others, are of one text or conversation")
+        raise CannotBeFitted("too few texts and conversations of both kinds to hold some out")
     methods = [method] if method is not Method.AUTO else [Method.PLATT]
     if method is Method.AUTO and fewest >= LEAST_FOR_ISOTONIC:
         methods.append(Method.ISOTONIC)
@@ -205,7 +205,7 @@ def _platt(truth: np.ndarray, places: np.ndarray) -> PlattCurve:
     negatives = len(truth) - positives
     # Platt's targets: a row is nearly sure, so that rows which a line parts give no cliff.
     target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    model = LogisticRegression(C=1e6, max_iter=1_000)
+    model = LogisticRegression(C=1e6, solver="newton-cholesky")
     model.fit(
         np.concatenate([places, places]).reshape(-1, 1),
         np.repeat([1, 0], len(truth)),
