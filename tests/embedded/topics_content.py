@@ -22,14 +22,23 @@ from afterguard.flow.settings import DecideSettings
 
 NOON_MS = int(NOON.timestamp() * 1000)
 EVENTS = "chat.events"
-_POLICIES = {name: policy(id=name) for name in ("harassment", "hate", "spam")}
+_POLICIES = {
+    it.handle: it
+    for it in (
+        policy(),
+        policy(id="hate"),
+        policy(id="spam"),
+        policy(id="hate", version="00000000000000bb", stage="shadow"),
+    )
+}
+ON_TRIAL = next(handle for handle, it in _POLICIES.items() if it.shadow)
 _DECIDE = Decide(DecideSettings(), engine="vllm", model="tiny")
 
 How = Literal["clean", "violates", "uncertain", "failed"]
 
 
 class Judged(NamedTuple):
-    """An event that went through the engine: how, under each policy."""
+    """An event that went through the engine: how, under each policy by its handle."""
 
     under: dict[str, How]
 
@@ -124,7 +133,7 @@ class TopicsContent:
             case Judged(under):
                 self.policies[where] = tuple(under)
                 self._decide(record, event_id, [_finding(*it) for it in under.items()])
-                if "failed" in under.values():
+                if any(how == "failed" for it, how in under.items() if it != ON_TRIAL):
                     self._letters(where, Outcome.FAILED, 1)
 
     def _decide(self, record: InputRecord, event_id: str, findings: list[Finding]) -> None:

@@ -142,3 +142,9 @@ def test_one_turn_with_words_is_enough_to_be_judged() -> None:
 
 def test_a_live_event_is_placed_before_a_standard_one_of_the_same_moment() -> None:
     assert admitted(policy(), lane="live").place < admitted(policy(), lane="standard").place
+
+
+def test_a_shadow_does_not_move_the_event_to_its_lane() -> None:
+    on_trial = policy(stage="shadow", lane="live")
+    assert admitted(policy(), on_trial, lane="backfill").lane is Lane.BACKFILL
+    assert admitted(on_trial, lane="backfill").lane is Lane.BACKFILL

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.samples import NOON, input_record
-from tests.stream.decisions import decision, failed
+from tests.samples import NOON, admission, answered, input_record, policy
+from tests.stream.decisions import DECIDE, decision, failed
 from tests.stream.faulty import HeldProducer
 
 from afterguard.contracts.coordinates import Coordinates
@@ -18,6 +18,7 @@ from afterguard.contracts.interventions import Intervention
 from afterguard.delivery.ledger import Entry, Ledger, Stage
 from afterguard.delivery.order import KeyOrder
 from afterguard.flow.decide import Decision
+from afterguard.flow.findings import Finding, read
 from afterguard.stream.outputs import Outputs
 from afterguard.stream.parcels import Parcels
 from afterguard.stream.publish import Publish
@@ -288,3 +289,23 @@ async def test_whatever_the_order_of_completions_the_promises_hold(data: st.Data
         mine = [number for number in order if conversations[number] == conversation]
         assert mine == sorted(mine)
     assert room.ledger.fates == (count, count, 0, 0)
+
+
+async def test_verdicts_on_trial_are_counted_apart_and_by_what_they_would_change() -> None:
+    room = Room()
+    in_force, on_trial = policy(), policy(stage="shadow", version="00000000000000bb")
+    found = [
+        Finding(read(judgement, it), it, judgement)
+        for it, judgement in ((in_force, answered(False)), (on_trial, answered(True, "H2")))
+    ]
+    decided = DECIDE.decide(admission(policies=(in_force, on_trial)), found, NOON)
+    Parcels(room.outputs, room.metrics).written(decided)
+
+    def counted(name: str, **labels: str) -> float | None:
+        labels["policy"] = "harassment"
+        return room.metrics.registry.get_sample_value(f"afterguard_{name}", labels)
+
+    assert counted("verdicts_total", outcome="no_violation") == 1
+    assert counted("verdicts_total", outcome="violation") is None
+    assert counted("shadow_verdicts_total", outcome="violation") == 1
+    assert counted("shadow_agreement_total", agreement="stricter") == 1

@@ -111,7 +111,7 @@ async def run_demo(
         def policies_for(record: InputRecord) -> list[str]:
             event = decode_event(record, max_bytes=settings.input.max_event_bytes)
             applicable, _ = registry.applicable(event)
-            return [] if event.is_blank else [policy.id for policy in applicable]
+            return [] if event.is_blank else [policy.handle for policy in applicable]
 
         result = await tally(settings, policies_for)
         # What the broker acknowledged and does not have was lost before the worker could see it.

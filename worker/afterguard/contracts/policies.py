@@ -214,7 +214,12 @@ class Policy(BaseModel):
     @property
     def handle(self) -> str:
         """Tells policies that are judged side by side apart: a shadow names its version too."""
-        return self.id if self.stage is Stage.ACTIVE else f"{self.id}@{self.version}"
+        return f"{self.id}@{self.version}" if self.shadow else self.id
+
+    @property
+    def shadow(self) -> bool:
+        """Whether verdicts of this policy are written down and never acted upon."""
+        return self.stage is Stage.SHADOW
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, or None when the policy has no such rule."""

@@ -99,8 +99,8 @@ class Count:
 
     Args:
         decode: Bytes to an event; raises `RejectedInput`.
-        policies_for: The policies an input record must have been judged under; without it any
-            verdict accounts for a record.
+        policies_for: The handles of the policies an input record must have been judged under;
+            without it any verdict accounts for a record.
     """
 
     def __init__(

@@ -38,16 +38,17 @@ class _Account:
 class Debts:
     """The accounts of all records.
 
-    An event is owed a verdict under each policy that applies to it. One verdict under no policy
-    (it was skipped) or a dead letter with all its parts stands for all of them. A verdict in turn
-    owes what it says: the intervention of its action, the dead letter of a `failed`.
+    An event is owed a verdict under each policy that applies to it; one under a version on trial
+    pays for that version alone. One verdict under no policy (it was skipped) or a dead letter with
+    all its parts stands for all of them. A verdict in turn owes what it says: the intervention of
+    its action, the dead letter of a `failed`; one on trial owes nothing.
     """
 
     def __init__(self) -> None:
         self._accounts: defaultdict[Coordinates, _Account] = defaultdict(_Account)
 
     def event(self, where: Coordinates, policies: Iterable[str]) -> None:
-        """An input record, and the policies that apply; none: any verdict will do."""
+        """An input record, and the handles of the policies that apply; none: any will do."""
         account = self._accounts[where]
         account.is_event, account.policies = True, frozenset(policies)
 
@@ -55,12 +56,14 @@ class Debts:
         """A verdict that was written."""
         account = self._accounts[_origin(verdict)]
         if verdict.policy_id is not None:
-            account.judged_under.add(verdict.policy_id)
+            account.judged_under.add(_handle(verdict))
         elif verdict.outcome is Outcome.SKIPPED:
             account.skipped = True
+        if verdict.shadow:
+            return
         if verdict.outcome is Outcome.FAILED:
             account.must_have_letter = True
-        if verdict.action is not Action.NONE and not verdict.shadow:
+        if verdict.action is not Action.NONE:
             account.must_act = True
 
     def intervention(self, intervention: Intervention) -> None:
@@ -78,6 +81,12 @@ class Debts:
         return (
             it for it, account in self._accounts.items() if account.is_event and not account.paid
         )
+
+
+def _handle(verdict: Verdict) -> str:
+    # As `Policy.handle` has it.
+    it = verdict
+    return f"{it.policy_id}@{it.policy_version}" if it.shadow else it.policy_id or ""
 
 
 def _origin(output: Verdict | Intervention | DeadLetter) -> Coordinates:

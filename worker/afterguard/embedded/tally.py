@@ -22,8 +22,8 @@ async def tally(
 
     Args:
         settings: Of the worker whose work is counted.
-        policies_for: The policies an input record must have been judged under; without it any
-            verdict accounts for a record.
+        policies_for: The handles of the policies an input record must have been judged under;
+            without it any verdict accounts for a record.
         progress: Told which topic is read, how many offsets of it, and of how many.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from afterguard.contracts.coordinates import intervention_id, verdict_id
 from afterguard.contracts.interventions import Intervention
-from afterguard.contracts.policies import Policy, Stage
+from afterguard.contracts.policies import Policy
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Action, Degraded, Outcome, Reason
 from afterguard.flow.admit import Admission
@@ -22,6 +22,7 @@ Word = TypeVar("Word", bound=str)
 
 _NOTHING = Judgement(JudgementStatus.UNPARSEABLE)
 _FINAL = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
+_FAULT = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
 
 
 class Decision(NamedTuple):
@@ -31,8 +32,9 @@ class Decision(NamedTuple):
         admission: The event.
         audit: One record for each verdict.
         intervention: What the platform is asked to do; None when there is nothing to do.
-        failed: The finding that sends the event to the dead letters, if any.
-        seen_key: The key to remember the event by; None unless every verdict is final.
+        failed: The finding that sends the event to the dead letters, if any; never a shadow's.
+        seen_key: The key to remember the event by; None unless every verdict is final that is
+            acted upon.
     """
 
     admission: Admission
@@ -65,10 +67,12 @@ class Decide:
             now: The wall clock.
         """
         age_ms = max(0.0, (now - admission.event.occurred_at).total_seconds() * 1000)
-        audit = [self._verdict(admission, finding, now, age_ms) for finding in findings]
+        audit = [self._written(admission, finding, now, age_ms) for finding in findings]
         failed = None
         final = True
         for finding in findings:
+            if _on_trial(finding):
+                continue
             outcome = finding.reading.outcome
             final = final and outcome in _FINAL
             if outcome is Outcome.FAILED:
@@ -91,6 +95,17 @@ class Decide:
         else:
             action = self._settings.unjudged_action.get(reading.outcome, Action.NONE)
         return Action.ESCALATE if action in self._never else action
+
+    def _written(
+        self, admission: Admission, finding: Finding, now: datetime, age_ms: float
+    ) -> AuditRecord:
+        try:
+            return self._verdict(admission, finding, now, age_ms)
+        except (ValueError, TypeError, OverflowError):
+            if not _on_trial(finding):
+                raise
+            # What was said under a version on trial must not cost the event its decision.
+            return self._verdict(admission, Finding(_FAULT, finding.policy), now, age_ms)
 
     def _verdict(
         self, admission: Admission, finding: Finding, now: datetime, age_ms: float
@@ -138,7 +153,7 @@ class Decide:
                 "output_tokens": judgement.output_tokens,
                 "attempts": finding.attempts,
                 "cached_from": finding.cached_from,
-                "shadow": policy is not None and policy.stage is Stage.SHADOW,
+                "shadow": policy is not None and policy.shadow,
                 "degraded": degraded,
                 "rationale": judgement.rationale or None,
                 "answer": judgement.answer or None,
@@ -200,6 +215,10 @@ class Decide:
             decided_at=now,
             event_to_intervention_ms=age_ms,
         )
+
+
+def _on_trial(finding: Finding) -> bool:
+    return finding.policy is not None and finding.policy.shadow
 
 
 def _union(parts: Iterable[tuple[Word, ...]]) -> tuple[Word, ...]:

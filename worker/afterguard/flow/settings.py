@@ -53,6 +53,18 @@ class JudgingSettings(BaseModel):
     shed_above: int = Field(
         default=1_000, ge=0, description="An overload is when more events wait in the lanes."
     )
+    shadow_above: int = Field(
+        default=100,
+        ge=0,
+        description="While more events wait in the lanes, policies on trial are not judged: "
+        "`expired`, reason `shed_overload`.",
+    )
+    shadow_wait_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="A policy on trial is cut, reason `shadow_cut`, when it takes so much longer "
+        "than what is acted upon. So long, at most, an intervention may wait for it.",
+    )
     engine_full_s: float = Field(
         default=3_600.0,
         gt=0,

@@ -9,6 +9,7 @@ from afterguard.contracts.errors import RejectedInput
 from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.flow.admit import utc_now
+from afterguard.flow.agreement import trials
 from afterguard.flow.decide import Decision
 from afterguard.flow.ports import SeenEvents
 from afterguard.stream.outputs import Outputs
@@ -82,12 +83,20 @@ class Parcels:
     def written(self, decision: Decision) -> None:
         """Count a decision whose records the log has, and remember its event."""
         metrics = self._metrics
+        on_trial = False
         for verdict in decision.audit:
-            metrics.verdict(verdict.policy_id, verdict.outcome)
+            if verdict.shadow:
+                on_trial = True
+                metrics.policies.shadow_verdict(verdict.policy_id, verdict.outcome)
+            else:
+                metrics.verdict(verdict.policy_id, verdict.outcome)
             if verdict.prompt_tokens:
                 metrics.prompt_tokens.inc(verdict.prompt_tokens)
                 metrics.cached_prompt_tokens.inc(verdict.cached_prompt_tokens)
                 metrics.output_tokens.inc(verdict.output_tokens)
+        if on_trial:
+            for policy_id, agreement in trials(decision.audit):
+                metrics.policies.shadow_agreement(policy_id, agreement.value)
         if decision.intervention is not None:
             metrics.interventions[decision.intervention.action].inc()
             age = (utc_now() - decision.admission.event.occurred_at).total_seconds()
