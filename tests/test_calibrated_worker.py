@@ -104,7 +104,7 @@ async def test_a_kept_judgement_is_calibrated_anew() -> None:
     (first,) = await room.judge(admission())
     assert (first.score, first.score_calibrated) == (0.99, False)
     assert first.policy is not None
-    scores.release([calibration(first.policy, "scripted-1", CURVE)])
+    scores.release(first.policy, calibration(first.policy, "scripted-1", CURVE))
     (again,) = await room.judge(admission(record=input_record(offset=1)))
     assert again.stages == ("cache",)
     assert again.score == pytest.approx(0.6)

@@ -99,20 +99,31 @@ def test_a_new_threshold_makes_a_new_version_and_keeps_what_scores_mean() -> Non
     assert scores.calibrated(0.5, tightened, Effort.LOW) is not None
 
 
-def test_what_comes_with_a_release_is_applied_at_once_and_leaves_the_old_text_its_own() -> None:
-    old, new = policy(), policy(version="00000000000000bb", body="## Instruction\nNew.")
+def test_what_comes_with_a_release_is_applied_at_once_and_to_that_version_alone() -> None:
+    in_force, on_trial = policy(), policy(version="00000000000000bb", threshold=0.8)
+    scores = FittedScores(MODEL)
+    assert scores.calibrated(0.5, on_trial, Effort.LOW) is None
+    scores.release(on_trial, calibration(on_trial, MODEL))
+    assert scores.calibrated(0.5, on_trial, Effort.LOW) == pytest.approx(1 / (1 + math.e))
+    assert scores.calibrated(0.5, in_force, Effort.LOW) is None
+
+
+def test_a_release_comes_before_the_folder_and_leaves_other_versions_theirs() -> None:
+    old, new = policy(), policy(version="00000000000000bb", threshold=0.8)
     scores = FittedScores(MODEL, [calibration(old, MODEL)])
-    before = scores.calibrated(0.5, old, Effort.LOW)
-    assert scores.calibrated(0.5, new, Effort.LOW) is None
-    scores.release([calibration(new, MODEL, IDENTITY)])
-    assert scores.calibrated(0.5, new, Effort.LOW) == pytest.approx(0.5)
-    assert scores.calibrated(0.5, old, Effort.LOW) == before
+    before = scores.calibrated(0.25, old, Effort.LOW)
+    scores.release(new, calibration(new, MODEL, IDENTITY))
+    assert scores.calibrated(0.25, new, Effort.LOW) == pytest.approx(0.25)
+    assert scores.calibrated(0.25, old, Effort.LOW) == before
 
 
-def test_a_release_replaces_the_fit_for_the_same_text() -> None:
-    scores = FittedScores(MODEL, [calibration(policy(), MODEL)])
-    scores.release([calibration(policy(), MODEL, IDENTITY)])
-    assert scores.calibrated(0.25, policy(), Effort.LOW) == pytest.approx(0.25)
+def test_a_release_whose_calibration_is_of_another_text_is_logged_and_applied_to_nothing() -> None:
+    other = calibration(policy(body="## Instruction\nOther."), MODEL)
+    scores = FittedScores(MODEL)
+    with structlog.testing.capture_logs() as logs:
+        scores.release(policy(), other)
+    assert scores.calibrated(0.5, policy(), Effort.LOW) is None
+    assert [it["policy"] for it in logs] == ["harassment"]
 
 
 def test_a_file_that_was_written_is_read_as_it_was(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def policy_room(
         calibration = parse_calibration(text, path)
         if calibration.policy != policy.id:
             raise PolicyError(f"is that of {calibration.policy}", file=path, field="policy")
-        scores.release([calibration])
+        scores.release(policy, calibration)
 
     return LivePolicies(
         folder,

@@ -33,8 +33,9 @@ _SUREST: Final = 1e-7
 _LARGEST_EXPONENT: Final = 700.0
 
 Curve = Callable[[float], float]
-_Text = tuple[str, str, Effort]
-_Version = tuple[str, str, Effort]
+# Id of a policy, digest of its text or its version, effort.
+_Key = tuple[str, str, Effort]
+Curves = dict[_Key, Curve]
 
 
 class FittedScores:
@@ -47,32 +48,50 @@ class FittedScores:
 
     def __init__(self, model: str, calibrations: Iterable[Calibration] = ()) -> None:
         self._model = model
-        self._curves = _curves(calibrations, model)
-        self._found: dict[_Version, Curve | None] = {}
+        self._of_texts: Curves = {}
+        for it in calibrations:
+            self._of_texts |= _curves(it, model)
+        self._of_versions: Curves = {}
+        self._found: dict[_Key, Curve | None] = {}
 
     def calibrated(self, score: float, policy: Policy, effort: Effort) -> float | None:
         """See `flow.asking.Scores.calibrated`."""
-        version = (policy.id, policy.version, effort)
-        if version not in self._found:
-            self._found[version] = self._curves.get((policy.id, what_is_read(policy), effort))
-        curve = self._found[version]
+        key = (policy.id, policy.version, effort)
+        # The one that is there now: a release in another thread puts a new one in its place.
+        found = self._found
+        if key not in found:
+            found[key] = self._of_versions.get(key) or self._of_texts.get(
+                (policy.id, what_is_read(policy), effort)
+            )
+        curve = found[key]
         return None if curve is None else curve(score)
 
-    def release(self, calibrations: Iterable[Calibration]) -> None:
-        """Apply these too from now on, in place of earlier ones for the same text and effort.
+    def release(self, policy: Policy, calibration: Calibration) -> None:
+        """Apply to this version, from now on, what comes with it; may be called from a thread.
 
-        What was there for other versions stays: work in flight ends as it began.
+        Other versions of the same text keep what they have: one on trial changes nothing of the one
+        in force, and work in flight ends as it began.
 
         Args:
-            calibrations: Those that come with versions that are put into force or on trial.
+            policy: The version that is put into force or on trial.
+            calibration: Its own, before that of the folder.
         """
-        # No await between: a judgement is weighed by the old ones or by the new ones.
-        self._curves = self._curves | _curves(calibrations, self._model)
+        text = what_is_read(policy)
+        released = {
+            (policy_id, policy.version, effort): curve
+            for (policy_id, read, effort), curve in _curves(calibration, self._model).items()
+            if (policy_id, read) == (policy.id, text)
+        }
+        self._of_versions = self._of_versions | released
         self._found = {}
+        if not self.covers(policy):
+            _tell_uncovered(policy, self._model)
 
     def covers(self, policy: Policy) -> bool:
         """Whether scores of this version, at its own effort, are calibrated."""
-        return (policy.id, what_is_read(policy), policy.effort) in self._curves
+        version = (policy.id, policy.version, policy.effort)
+        text = (policy.id, what_is_read(policy), policy.effort)
+        return version in self._of_versions or text in self._of_texts
 
 
 def what_is_read(policy: Policy) -> str:
@@ -141,23 +160,26 @@ def fitted_scores(
     scores = FittedScores(model, found.values())
     for policy in policies:
         if policy.id in found and not scores.covers(policy):
-            _log.warning(
-                "scores stay uncalibrated: fitted for another text, model or effort",
-                policy=policy.id,
-                version=policy.version,
-                model=model,
-                effort=policy.effort.value,
-            )
+            _tell_uncovered(policy, model)
     return scores
 
 
-def _curves(calibrations: Iterable[Calibration], model: str) -> dict[_Text, Curve]:
+def _curves(calibration: Calibration, model: str) -> Curves:
     return {
-        (it.policy, fit.reads, fit.effort): curve_of(fit.curve)
-        for it in calibrations
-        for fit in it.fits
+        (calibration.policy, fit.reads, fit.effort): curve_of(fit.curve)
+        for fit in calibration.fits
         if fit.model == model
     }
+
+
+def _tell_uncovered(policy: Policy, model: str) -> None:
+    _log.warning(
+        "scores stay uncalibrated: fitted for another text, model or effort",
+        policy=policy.id,
+        version=policy.version,
+        model=model,
+        effort=policy.effort.value,
+    )
 
 
 def _logistic(place: float) -> float:
