@@ -4,12 +4,14 @@ from pathlib import Path
 
 import typer
 
-from afterguard.cli.evaluate_run import Wish, evaluate
+from afterguard.cli.eval_calibrate import calibrate_command
+from afterguard.cli.evaluate_compare import compare_command
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.contracts.words import Effort
 from afterguard.evaluation.cost import Prices
 from afterguard.evaluation.datasets import Form
+from afterguard.evaluation.extras import require_eval
 
 eval_app = typer.Typer(
     invoke_without_command=True,
@@ -104,6 +106,9 @@ def eval_command(
     if context.invoked_subcommand is not None:
         return
     with told_plainly():
+        require_eval()
+        from afterguard.cli.evaluate_run import Wish, evaluate  # noqa: PLC0415 (needs the extra)
+
         wish = Wish(
             policies=policies,
             data=data,
@@ -126,3 +131,27 @@ def eval_command(
         code = evaluate(wish)
     if code:
         raise typer.Exit(code)
+
+
+@eval_app.command("report")
+def report_command(
+    run: Path = typer.Argument(help="Folder of a run, ended or not."),
+    gpu_hour_price: float | None = GPU_HOUR,
+    token_prices: str | None = TOKENS,
+    as_json: bool = typer.Option(False, "--json", help="Print the report as one JSON object."),
+) -> None:
+    """Make the report of a run again: tables, report.json and report.html.
+
+    Nothing is judged, and no file but those of the run is read.
+
+    Example:  afterguard eval report runs/harassment --gpu-hour-price 2.5
+    """
+    with told_plainly():
+        require_eval()
+        from afterguard.cli.evaluate_report import print_report  # noqa: PLC0415 (needs the extra)
+
+        print_report(run, Prices.of(gpu_hour_price, token_prices), as_json=as_json)
+
+
+eval_app.command("compare")(compare_command)
+eval_app.command("calibrate")(calibrate_command)

@@ -10,7 +10,8 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from afterguard.cli.chosen_policy import chosen_policy
-from afterguard.cli.evaluate_told import print_report, progress_of, tell_data
+from afterguard.cli.evaluate_report import print_report
+from afterguard.cli.evaluate_told import progress_of, tell_data
 from afterguard.cli.options import settings_of
 from afterguard.cli.replay_run import on_signals
 from afterguard.contracts.errors import SettingsError
@@ -22,7 +23,6 @@ from afterguard.engine.create import create_judge
 from afterguard.evaluation.bench import open_bench
 from afterguard.evaluation.cost import Prices
 from afterguard.evaluation.datasets import DataSet, Form, read_data, without_rows
-from afterguard.evaluation.extras import require_eval
 from afterguard.evaluation.kept_rows import keep_rows
 from afterguard.evaluation.label_map import read_label_map
 from afterguard.evaluation.packs import policy_of_file
@@ -74,7 +74,6 @@ def evaluate(wish: Wish) -> int:
     Raises:
         AfterguardError: Something is wrong with what was asked, or the engine died.
     """
-    require_eval()
     settings = _settings(wish)
     policies = _policies(wish, settings)
     data = _data(wish, policies)
@@ -115,7 +114,8 @@ def evaluate(wish: Wish) -> int:
             err=True,
         )
         return _INTERRUPTED
-    return print_report(folder, wish.prices, as_json=wish.as_json)
+    print_report(folder, wish.prices, as_json=wish.as_json)
+    return 0
 
 
 async def _judge(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 from typing import Final
 
@@ -10,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from afterguard.evaluation.cost import Prices
 from afterguard.evaluation.datasets import DataSet
 from afterguard.evaluation.run import Sitting
 
@@ -90,14 +88,3 @@ def _tokens(sitting: Sitting) -> str:
         f"{sitting.prompt_tokens:,} tokens read ({sitting.cached_prompt_tokens:,} cached), "
         f"{sitting.output_tokens:,} written{failed}"
     )
-
-
-def print_report(folder: Path, prices: Prices, *, as_json: bool) -> int:
-    """Make the report of a run, write and print it.
-
-    Returns:
-        The exit code.
-    """
-    del prices, as_json
-    typer.echo(f"{folder}: done")
-    return 0

@@ -1,6 +1,6 @@
 """Kept rows: what a run judges, beside its results, so that a report needs no other file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -8,7 +8,7 @@ import orjson
 
 from afterguard.contracts.errors import SettingsError
 from afterguard.evaluation.results import text_of
-from afterguard.evaluation.run_record import write_whole
+from afterguard.evaluation.run_record import RunRecord, write_whole
 from afterguard.policy.labelled import LabelledRow
 
 ROWS: Final = "rows.jsonl"
@@ -68,3 +68,11 @@ def read_kept_rows(folder: Path) -> dict[str, KeptRow]:
         raise SettingsError([f"{path}: {error.strerror}"]) from None
     except (ValueError, KeyError, TypeError):
         raise SettingsError([f"{path}: holds no rows of a run"]) from None
+
+
+def expected_results(record: RunRecord, rows: Mapping[str, KeptRow]) -> int:
+    """How many results one judge has at the end of a run."""
+    if record.prompt == "combined" or record.unlabelled_too:
+        return len(rows) * len(record.policies)
+    chosen = {it.id for it in record.policies}
+    return sum(len(chosen & row.labels.keys()) for row in rows.values())

@@ -148,7 +148,7 @@ def record_of(
         data=tuple(_data_record(it, chosen) for it, chosen in data),
         engine=EngineRecord(
             kind=engine.kind,
-            model=engine.model_name or engine.model,
+            model="null" if engine.kind == "null" else engine.model_name or engine.model,
             format=engine.format,
             structured=engine.structured,
             temperature=engine.temperature,
