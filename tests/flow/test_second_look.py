@@ -8,7 +8,7 @@ from tests.flow.looks import CLEAN, CLOSE, LOOK, THREAT, Bench
 from tests.flow.stores import DictCache
 from tests.samples import admission, answered, input_record, policy
 
-from afterguard.contracts.errors import EngineDead, EngineFault
+from afterguard.contracts.errors import EngineDead, EngineFault, EngineLost
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Action, Degraded, Effort, Outcome, Severity
 from afterguard.delivery.retry import RetrySchedule
@@ -145,6 +145,17 @@ async def test_the_deadline_holds_over_both() -> None:
 async def test_a_dead_engine_leaves_the_event_unsettled_in_the_second_look_too() -> None:
     with pytest.raises(EngineDead):
         await Bench(THREAT, EngineDead("gone")).finding()
+
+
+@pytest.mark.usefixtures("expected_errors")
+async def test_a_second_look_that_kills_the_engine_each_time_is_given_up_and_the_first_stands() -> (
+    None
+):
+    bench = Bench(THREAT, *[EngineLost("gone")] * 3)
+    finding = await bench.finding()
+    assert (finding.reading.action, finding.attempts) == (Action.REMOVE, 4)
+    assert finding.degraded == (Degraded.SECOND_LOOK_FAILED,)
+    assert bench.metrics.registry.get_sample_value("afterguard_quarantined_total") == 1
 
 
 async def test_the_two_requests_are_told_apart() -> None:

@@ -95,6 +95,18 @@ async def test_each_policy_group_and_record_has_a_count_of_its_own(
         assert await stranger.deaths(asked(7)) == 0
 
 
+async def test_a_first_look_that_goes_well_does_not_forget_the_deaths_of_the_second(
+    life: Life,
+) -> None:
+    async with life() as first:
+        await first.charge(asked(second=True), 2)
+        await first.charge(asked(), 1)
+        first.remember(asked(), 0)
+    async with life() as second:
+        assert await second.deaths(asked(second=True)) == 2
+        assert await second.deaths(asked()) == 0
+
+
 async def test_a_request_without_a_record_has_no_count(life: Life) -> None:
     async with life() as attempts:
         await attempts.charge(asked(origin=None), 2)
