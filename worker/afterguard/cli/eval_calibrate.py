@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from afterguard.cli.eval_calibrate_told import Calibrated, as_dict, tell
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.contracts.errors import SettingsError
+from afterguard.evaluation.extras import require_eval
 from afterguard.policy.calibration import calibration_folder
 from afterguard.policy.calibration_document import Calibration, read_calibration, write_calibration
 from afterguard.settings import load_settings
@@ -61,9 +61,7 @@ def calibrate_command(
     Example:  afterguard eval calibrate --run runs/monday --want precision=0.95 --want recall=0.9
     """
     with told_plainly():
-        if missing := [name for name in ("numpy", "sklearn", "scipy") if find_spec(name) is None]:
-            problem = f"{missing[0]} is not installed: pip install 'afterguard[eval]'"
-            raise SettingsError([problem])
+        require_eval()
         wants = _wants(want or [])
         folder = None if dry_run else _folder(out, config)
         done = [_calibrated(rows, method, wants) for rows in _rows(run, policy or [])]
@@ -102,11 +100,16 @@ def _folder(out: Path | None, config: Path | None) -> Path:
 
 def _rows(run: Path, policies: Sequence[str]) -> "list[ScoredRows]":
     from afterguard.evaluation.results import RESULTS, read_results  # noqa: PLC0415
+    from afterguard.evaluation.run_record import read_record  # noqa: PLC0415
     from afterguard.evaluation.scored_results import scored_rows  # noqa: PLC0415 (an extra)
 
     folder = run.parent if run.name == RESULTS else run
     if not (folder / RESULTS).is_file():
         raise SettingsError([f"--run: {folder} holds no {RESULTS}; `afterguard eval` makes it"])
+    record = read_record(folder)
+    if record is not None and record.prompt == "combined":
+        # Such a score depends on the other policies in the prompt.
+        raise SettingsError([f"--run: {folder} is of combined prompts; run it with one per policy"])
     found = scored_rows(read_results(folder))
     known = sorted({it.policy for it in found})
     if unknown := sorted(set(policies) - set(known)):
