@@ -12,6 +12,7 @@ from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
 from afterguard.flow.shadows import Shadows
 from afterguard.flow.spending import Spending
+from afterguard.flow.together import Together
 from afterguard.flow.trials import Trials
 from afterguard.policy.calibration import FittedScores, fitted_scores
 from afterguard.policy.normal_form import key_form
@@ -65,5 +66,12 @@ def judging_room(
     )
     shadows = Shadows(wait_s=section.shadow_wait_s, overloaded=overloaded) if overloaded else None
     return Judging(
-        asking, content_for, metrics, cache=cache, seen=seen, same=key_form, shadows=shadows
+        asking,
+        content_for,
+        metrics,
+        cache=cache,
+        seen=seen,
+        same=key_form,
+        shadows=shadows,
+        together=Together(asking, section.combined_most) if section.prompt == "combined" else None,
     )

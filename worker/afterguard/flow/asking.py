@@ -13,7 +13,7 @@ from afterguard.flow.effort import FullEffort, Step, Steps, first_effort
 from afterguard.flow.findings import Finding, Reading, read
 from afterguard.flow.lanes import engine_priority
 from afterguard.flow.persistence import Persistence
-from afterguard.flow.ports import Judge, Judgement, JudgeRequest
+from afterguard.flow.ports import Judge, Judgement, JudgeRequest, subject
 from afterguard.flow.second_look import Doubt, Result, after_both, doubt
 from afterguard.flow.shadows import PRIORITY_BEHIND
 from afterguard.flow.trials import Trials
@@ -185,6 +185,8 @@ class Asking:
     ) -> Finding:
         """The finding with what a judgement says, its score calibrated where that can be.
 
+        One that was answered together with others is not: fits are made of prompts of one policy.
+
         Args:
             finding: Where the judgement came from.
             judgement: As the engine or the cache gave it.
@@ -192,7 +194,9 @@ class Asking:
             effort: How long the model was allowed to reason.
         """
         score = judgement.score if judgement.complete else None
-        fitted = None if score is None else self._scores.calibrated(score, policy, effort)
+        fitted = None
+        if score is not None and not finding.combined:
+            fitted = self._scores.calibrated(score, policy, effort)
         weighed = judgement if fitted is None else judgement._replace(score=fitted)
         return finding._replace(
             reading=read(weighed, policy),
@@ -226,7 +230,7 @@ def question(
         second: Whether this is a second look.
     """
     record = admission.record
-    request_id = f"{record.coordinates}/{policy.handle}"
+    request_id = f"{record.coordinates}/{subject((policy, *also))}"
     return JudgeRequest(
         f"{request_id}/again" if second else request_id,
         policy,

@@ -53,6 +53,7 @@ class Finding(NamedTuple):
         effort: How long the model was allowed to reason; None when no model was asked.
         judged_by: Name of the engine and id of the model, where it is not the worker's engine.
         degraded: What was missing for this policy alone.
+        combined: Whether the judgement is out of a prompt with other policies.
     """
 
     reading: Reading
@@ -68,6 +69,7 @@ class Finding(NamedTuple):
     effort: Effort | None = None
     judged_by: tuple[str, str] | None = None
     degraded: tuple[Degraded, ...] = ()
+    combined: bool = False
 
 
 def unasked(policies: Iterable[Policy], reading: Reading, queued_s: float) -> list[Finding]:

@@ -6,6 +6,7 @@ What is known already is not asked again; each of the others is a question to th
 import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic
+from uuid import UUID
 
 from afterguard.contracts.coordinates import verdict_id
 from afterguard.contracts.events import ChatEvent
@@ -18,6 +19,7 @@ from afterguard.flow.findings import Finding, Reading, unasked
 from afterguard.flow.ports import SeenEvents, VerdictCache
 from afterguard.flow.repeats import keep, recall, seen_key, verdict_key
 from afterguard.flow.shadows import Shadows, acting_first
+from afterguard.flow.together import Group, Together
 from afterguard.telemetry.metrics import Metrics
 
 _SHED = Reading(Outcome.EXPIRED, Reason.SHED_COMPUTE_BUDGET)
@@ -34,6 +36,7 @@ class Judging:
         seen: Events already judged and published; None to recognise none.
         same: The form in which two contents are the same question, for the cache.
         shadows: How policies on trial are judged; None to judge them like all others.
+        together: Asks about several policies in one prompt; None to ask about each by itself.
         clock: Monotonic seconds.
     """
 
@@ -47,12 +50,13 @@ class Judging:
         seen: SeenEvents | None = None,
         same: Callable[[str], str] = str,
         shadows: Shadows | None = None,
+        together: Together | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._asking, self._render, self._same = asking, render, same
         self._metrics = metrics
         self._cache, self._seen = cache, seen
-        self._shadows = shadows
+        self._shadows, self._together = shadows, together
         self._clock = clock
 
     async def judge(self, admission: Admission) -> list[Finding]:
@@ -67,7 +71,11 @@ class Judging:
         if await self._duplicate(admission, content):
             self._metrics.duplicates_recognised.inc()
             return [Finding(Reading(Outcome.SKIPPED, Reason.DUPLICATE_EVENT))]
-        findings = await self._recall(admission, content)
+        alone = admission.policies
+        if self._together is not None:
+            # What prompts the others share is not known before it is known who is asked about.
+            alone = tuple(policy for policy in alone if policy.shadow)
+        findings = await self._recall(admission, [(policy,) for policy in alone], content)
         left = [policy for policy in admission.policies if policy.handle not in findings]
         if left:
             findings |= await self._ask_all(admission, left, content)
@@ -84,12 +92,14 @@ class Judging:
             _mark_away(admission)
         return first is not None and first != admission.record.coordinates
 
-    async def _recall(self, admission: Admission, content: str) -> dict[str, Finding]:
-        if self._cache is None:
+    async def _recall(
+        self, admission: Admission, groups: Sequence[Group], content: str
+    ) -> dict[str, Finding]:
+        """What is known already; of a group, all or nothing, since it is one question."""
+        if self._cache is None or not groups:
             return {}
-        policies = admission.policies
-        same = self._same(content)
-        keys = [verdict_key(same, policy, self._asking.model) for policy in policies]
+        policies = [policy for group in groups for policy in group]
+        keys = [key for group in groups for key in self._keys(content, group)]
         kept = await self._cache.get_many(keys)
         queued = self._clock() - admission.received
         known: dict[str, Finding] = {}
@@ -102,10 +112,15 @@ class Judging:
                 stages=("cache",),
                 queued_s=queued,
                 cached_from=repeat.verdict_id,
+                combined=repeat.combined,
             )
             found = self._asking.repeated(before, repeat.judgement, repeat.effort, admission.lane)
             if found is not None:
                 known[policy.handle] = found
+        for group in groups:
+            if not all(policy.handle in known for policy in group):
+                for policy in group:
+                    known.pop(policy.handle, None)
         away = self._cache.away
         self._metrics.cache_requests["hit"].inc(len(known))
         self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - len(known))
@@ -130,26 +145,62 @@ class Judging:
     async def _ask(
         self, admission: Admission, policies: Sequence[Policy], content: str
     ) -> dict[str, Finding]:
+        known: dict[str, Finding] = {}
+        questions: list[Group] = [(policy,) for policy in policies]
+        if self._together is not None:
+            questions = self._together.groups(policies)
+            shared = [group for group in questions if not group[0].shadow]
+            known = await self._recall(admission, shared, content)
+            questions = [group for group in questions if group[0].handle not in known]
+        if not questions:
+            return known
         if self._asking.step(admission.lane) is Step.SHED:
             self._metrics.unasked[Reason.SHED_COMPUTE_BUDGET, admission.lane].inc()
-            shed = unasked(policies, _SHED, self._clock() - admission.received)
-            return {policy.handle: it for policy, it in zip(policies, shed, strict=True)}
-        if len(policies) == 1:
-            found = [await self._under(admission, policies[0], content)]
+            left = [policy for group in questions for policy in group]
+            shed = unasked(left, _SHED, self._clock() - admission.received)
+            return known | {policy.handle: it for policy, it in zip(left, shed, strict=True)}
+        if len(questions) == 1:
+            found = [await self._answered(admission, questions[0], content)]
         else:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._under(admission, it, content)) for it in policies]
-            found = [task.result() for task in tasks]
-        return {policy.handle: it for policy, it in zip(policies, found, strict=True)}
+            async with asyncio.TaskGroup() as tasks:
+                asked = [
+                    tasks.create_task(self._answered(admission, group, content))
+                    for group in questions
+                ]
+            found = [task.result() for task in asked]
+        for answers in found:
+            known |= answers
+        return known
 
     async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
-        finding = await self._asking.ask(admission, policy, content)
-        judgement, effort = finding.judgement, finding.effort
-        if self._cache is not None and judgement is not None and effort is not None:
-            judged_as = verdict_id(admission.origin, policy.id, policy.version)
-            if (kept := keep(judgement, effort, judged_as)) is not None:
-                self._cache.put(verdict_key(self._same(content), policy, self._asking.model), kept)
-        return finding
+        return (await self._answered(admission, (policy,), content))[policy.handle]
+
+    async def _answered(
+        self, admission: Admission, group: Group, content: str
+    ) -> dict[str, Finding]:
+        if self._together is None or len(group) == 1:
+            findings = [await self._asking.ask(admission, policy, content) for policy in group]
+        else:
+            findings = await self._together.ask(admission, group, content)
+        if self._cache is not None:
+            for policy, key, finding in zip(
+                group, self._keys(content, group), findings, strict=True
+            ):
+                judged_as = verdict_id(admission.origin, policy.id, policy.version)
+                _keep(self._cache, key, finding, judged_as)
+        return {policy.handle: it for policy, it in zip(group, findings, strict=True)}
+
+    def _keys(self, content: str, group: Group) -> list[str]:
+        same, together = self._same(content), group if len(group) > 1 else ()
+        return [verdict_key(same, policy, self._asking.model, together) for policy in group]
+
+
+def _keep(cache: VerdictCache, key: str, finding: Finding, judged_as: UUID) -> None:
+    judgement, effort = finding.judgement, finding.effort
+    if judgement is not None and effort is not None:
+        kept = keep(judgement, effort, judged_as, combined=finding.combined)
+        if kept is not None:
+            cache.put(key, kept)
 
 
 def _mark_away(admission: Admission) -> None:

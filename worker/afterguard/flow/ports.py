@@ -1,6 +1,6 @@
 """What the flow asks of the world: the Protocols that the adapters implement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -40,6 +40,11 @@ class JudgeRequest(NamedTuple):
     def policies(self) -> tuple[Policy, ...]:
         """All policies of the prompt, in its order."""
         return (self.policy, *self.also)
+
+
+def subject(policies: Iterable[Policy]) -> str:
+    """What a prompt of these policies is called: the same for the same ones in any life."""
+    return "+".join(policy.handle for policy in policies)
 
 
 class JudgementStatus(StrEnum):

@@ -5,7 +5,7 @@ of the verdict they came from, and never the rationale: that belongs to the audi
 the id finds it. Of two looks it is the one that counted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
@@ -21,14 +21,15 @@ _FORM = 2
 
 
 class Repeat(NamedTuple):
-    """A judgement that was made before, and the verdict it was made for."""
+    """A judgement that was made before, and the verdict it was made for; how it was asked for."""
 
     judgement: Judgement
     verdict_id: UUID
     effort: Effort
+    combined: bool
 
 
-def verdict_key(content: str, policy: Policy, model: str) -> str:
+def verdict_key(content: str, policy: Policy, model: str, together: Sequence[Policy] = ()) -> str:
     """The key of a judgement: everything that could change it.
 
     Args:
@@ -36,9 +37,12 @@ def verdict_key(content: str, policy: Policy, model: str) -> str:
             with contents that are the same question.
         policy: Its version and effort enter the key, so an edit invalidates by itself.
         model: The model's id.
+        together: The policies of the prompt that it shares, itself among them: an answer under
+            them is none under other ones.
     """
     digest = blake2b(digest_size=24)
-    for part in (content, policy.id, policy.version, policy.effort.value, model):
+    company = (part for it in together for part in (it.id, it.version, it.effort.value))
+    for part in (content, policy.id, policy.version, policy.effort.value, model, *company):
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "big"))
         digest.update(raw)
@@ -61,20 +65,30 @@ def seen_key(event: ChatEvent, content: str, policies: Iterable[Policy]) -> str:
     return f"e:{digest.hexdigest()}"
 
 
-def keep(judgement: Judgement, effort: Effort, verdict_id: UUID) -> bytes | None:
+def keep(
+    judgement: Judgement, effort: Effort, verdict_id: UUID, *, combined: bool = False
+) -> bytes | None:
     """The bytes to keep; None for a judgement that is not a complete answer."""
     if not judgement.complete:
         return None
     return orjson.dumps(
-        [_FORM, verdict_id, judgement.violation, judgement.rule_ids, judgement.score, effort]
+        [
+            _FORM,
+            verdict_id,
+            judgement.violation,
+            judgement.rule_ids,
+            judgement.score,
+            effort,
+            combined,
+        ]
     )
 
 
 def recall(kept: bytes) -> Repeat | None:
     """The judgement that was kept; None when the bytes are of another form or damaged."""
     try:
-        form, verdict_id, violation, rule_ids, score, effort = orjson.loads(kept)
-        if form != _FORM or not isinstance(violation, bool):
+        form, verdict_id, violation, rule_ids, score, effort, combined = orjson.loads(kept)
+        if form != _FORM or not isinstance(violation, bool) or not isinstance(combined, bool):
             return None
         judgement = Judgement(
             JudgementStatus.ANSWERED,
@@ -82,7 +96,7 @@ def recall(kept: bytes) -> Repeat | None:
             rule_ids=tuple(str(rule) for rule in rule_ids),
             score=None if score is None else float(score),
         )
-        repeat = Repeat(judgement, UUID(verdict_id), Effort(effort))
+        repeat = Repeat(judgement, UUID(verdict_id), Effort(effort), combined)
         return repeat if judgement.complete else None
     except (ValueError, TypeError, AttributeError):
         return None

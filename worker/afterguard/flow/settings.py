@@ -1,6 +1,6 @@
 """The sections `judging` and `decide` of the settings."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -87,6 +87,18 @@ class JudgingSettings(BaseModel):
         default=0.1, gt=0, description="Upper bound of the first wait; each further one doubles."
     )
     backoff_cap_s: float = Field(default=5.0, gt=0, description="Upper bound of every wait.")
+    prompt: Literal["per_policy", "combined"] = Field(
+        default="per_policy",
+        description="`per_policy`: one request for each policy. `combined`: one for all policies "
+        "of an event, which costs fewer tokens and some accuracy; those on trial still have one "
+        "each.",
+    )
+    combined_most: int = Field(
+        default=6,
+        ge=2,
+        le=12,
+        description="`combined`: most policies in one prompt; more of them share evenly.",
+    )
     compute: ComputeSettings = ComputeSettings()
 
     @field_validator("deadline_s", mode="before")

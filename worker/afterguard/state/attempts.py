@@ -14,7 +14,7 @@ from typing import Any, Final
 from redis.asyncio.client import Pipeline
 
 from afterguard.contracts.coordinates import Coordinates
-from afterguard.flow.ports import JudgeRequest
+from afterguard.flow.ports import JudgeRequest, subject
 from afterguard.state.batches import Batches
 
 _OFFSETS_A_HASH: Final = 1_024
@@ -176,7 +176,7 @@ class RedisAttempts:
 def _field(origin: Coordinates, request: JudgeRequest) -> str:
     # A first look that went well forgets its deaths; those of the second must outlive that.
     look = "/again" if request.second else ""
-    return f"{origin.offset}/{request.policy.handle}{look}"
+    return f"{origin.offset}/{subject(request.policies)}{look}"
 
 
 def _counts(found: dict[bytes, bytes]) -> dict[str, int]:
