@@ -77,6 +77,7 @@ def _tell(console: Console, it: Calibrated) -> None:
         losses.add_row(name, f"{before:.4f}", f"{after:.4f}")
     console.print(losses)
     typer.echo(f"method: {fit.curve.method}")
+    typer.echo("bars: share that violates; │ is where the score promises them to end")
     console.print(_curve("as the model gave them", it.fitted.before))
     console.print(_curve("fitted, on folds not fitted on", fit.reliability))
     for want, chosen, held in it.fitted.chosen:
@@ -113,7 +114,7 @@ def _choice(want: "Want", chosen: "Chosen", held: "HeldOut") -> str:
     )
     if held.figure.value is None:
         return f"{told}; not checked: {held.figure.reason}"
-    word = "holds" if held.holds else "does not hold for certain"
+    word = "holds" if held.holds else "does not hold"
     return (
         f"{told}; {word} on held-out folds: {held.figure.value:.3f}, at least {_figure(held.low)}"
     )

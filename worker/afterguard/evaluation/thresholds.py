@@ -63,7 +63,7 @@ class HeldOut(NamedTuple):
     Attributes:
         figure: Of what is wanted, over the folds together.
         low: Its lower confidence bound.
-        holds: Whether the bound reaches what is wanted.
+        holds: Whether the figure reaches what is wanted; it was chosen by its bound already.
         folds: Folds whose rest gave a threshold.
     """
 
@@ -140,7 +140,7 @@ def check(folds: Iterable[Fold], want: Want, confidence: float = CONFIDENCE) -> 
     low = lower_bound(hits, of, confidence)
     reason = "no fold gave a threshold" if not used else "nothing to check on"
     figure = Figure(hits / of) if of else Figure(None, reason)
-    return HeldOut(figure, low, low is not None and low >= want.least, used)
+    return HeldOut(figure, low, figure.value is not None and figure.value >= want.least, used)
 
 
 def _candidates(scores: Numbers) -> Numbers:

@@ -75,7 +75,7 @@ class ChosenThreshold(_Part):
         description="What thresholds that were so chosen reached on folds they had not seen."
     )
     held_out_low: Probability | None = Field(description="Its lower confidence bound.")
-    holds: bool = Field(description="Whether that bound reaches what was wanted.")
+    holds: bool = Field(description="Whether `held_out` reaches what was wanted.")
 
 
 class Fit(_Part):
