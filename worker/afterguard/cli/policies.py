@@ -1,7 +1,6 @@
 """`afterguard policies`: find what is wrong with policies, and show what the model reads of one."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -14,9 +13,15 @@ from rich.table import Table
 from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
-from afterguard.contracts.errors import EngineUnavailable, PolicyError, SettingsError
+from afterguard.cli.policies_activate import activate_command
+from afterguard.cli.policies_diff import diff_command
+from afterguard.cli.policies_history import history_command
+from afterguard.cli.policies_list import list_command
+from afterguard.cli.policies_rollback import rollback_command
+from afterguard.cli.policies_shadow import shadow_command
+from afterguard.cli.policy_remarks import token_counter
+from afterguard.contracts.errors import PolicyError, SettingsError
 from afterguard.contracts.exit_codes import ExitCode
-from afterguard.engine.formats.harmony import Harmony
 from afterguard.engine.prompt import instructions
 from afterguard.policy.document import read_text
 from afterguard.policy.lint import Report, clashes, lint
@@ -24,8 +29,14 @@ from afterguard.policy.registry import policy_files, shipped_policies
 from afterguard.settings import load_settings
 
 policies_app = typer.Typer(
-    no_args_is_help=True, help="Check written policies, or show what the model reads."
+    no_args_is_help=True, help="Check, try, compare and put in force written policies."
 )
+policies_app.command("list")(list_command)
+policies_app.command("diff")(diff_command)
+policies_app.command("activate")(activate_command)
+policies_app.command("shadow")(shadow_command)
+policies_app.command("rollback")(rollback_command)
+policies_app.command("history")(history_command)
 
 _WIDE: Final = 160
 
@@ -48,7 +59,7 @@ def lint_command(
     """
     with told_plainly():
         files = _documents(paths, config)
-        count = _counter()
+        count = token_counter()
     if count is None:
         typer.echo("lengths are not checked: the harmony vocabulary is not installed", err=True)
     reports = clashes([_report(file, count) for file in files])
@@ -85,15 +96,6 @@ def _documents(paths: Sequence[Path] | None, config: Path | None) -> list[Path]:
             raise SettingsError([f"{path} holds no policy (`*.md`)"])
         files |= dict.fromkeys(found)
     return list(files)
-
-
-@cache
-def _counter() -> Callable[[str], int] | None:
-    try:
-        encode = Harmony({}).encode
-    except EngineUnavailable:
-        return None
-    return lambda text: len(encode(text))
 
 
 def _report(file: Path, count: Callable[[str], int] | None) -> Report:

@@ -5,12 +5,22 @@ one to say how it failed.
 """
 
 from enum import IntEnum
+from typing import Final
 
-from afterguard.contracts.errors import EngineError, Fenced, PolicyError, SettingsError, StreamError
+from afterguard.contracts.errors import (
+    AfterguardError,
+    EngineError,
+    Fenced,
+    PolicyError,
+    SettingsError,
+    StaleRevision,
+    StateUnavailable,
+    StreamError,
+)
 
 
 class ExitCode(IntEnum):
-    """How a worker ended."""
+    """How a worker or a command ended."""
 
     DRAINED = 0
     UNFORESEEN = 1
@@ -18,6 +28,21 @@ class ExitCode(IntEnum):
     ENGINE_DIED = 80
     STREAM_LOST = 81
     FENCED = 82
+    REFUSED = 83
+    OVERTAKEN = 84
+    STORE_AWAY = 85
+
+
+# The first that fits: the fence is an error of the stream, too.
+_CODES: Final[tuple[tuple[type[AfterguardError], ExitCode], ...]] = (
+    (SettingsError, ExitCode.CONFIGURATION),
+    (PolicyError, ExitCode.CONFIGURATION),
+    (EngineError, ExitCode.ENGINE_DIED),
+    (Fenced, ExitCode.FENCED),
+    (StreamError, ExitCode.STREAM_LOST),
+    (StaleRevision, ExitCode.OVERTAKEN),
+    (StateUnavailable, ExitCode.STORE_AWAY),
+)
 
 
 def exit_code(error: BaseException) -> ExitCode:
@@ -25,13 +50,4 @@ def exit_code(error: BaseException) -> ExitCode:
     if isinstance(error, BaseExceptionGroup):
         codes = {exit_code(inner) for inner in error.exceptions}
         return max(codes, default=ExitCode.UNFORESEEN)
-    match error:
-        case SettingsError() | PolicyError():
-            return ExitCode.CONFIGURATION
-        case EngineError():
-            return ExitCode.ENGINE_DIED
-        case Fenced():
-            return ExitCode.FENCED
-        case StreamError():
-            return ExitCode.STREAM_LOST
-    return ExitCode.UNFORESEEN
+    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.UNFORESEEN)
