@@ -93,6 +93,11 @@ def test_few_rows_are_fitted_with_a_warning_and_never_by_steps() -> None:
     assert any("weak fit" in it for it in fitted.warnings)
 
 
+def test_rows_that_second_looks_have_sorted_are_warned_about() -> None:
+    fitted = fit_scores(rows_of_scores(*boastful(400), selected=True), at=NOW)
+    assert any("second looks" in it for it in fitted.warnings)
+
+
 def test_scores_that_are_honest_already_are_warned_about() -> None:
     labels, scores = boastful(1_000, boast=1.0)
     odds = [np.log(score / (1 - score)) - 1 for score in scores]

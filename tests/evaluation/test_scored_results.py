@@ -44,3 +44,9 @@ def test_rows_that_are_alike_share_a_group() -> None:
     ]
     (rows,) = scored_rows(results)
     assert list(rows.groups) == [0, 1, 0]
+
+
+def test_rows_that_second_looks_have_sorted_are_marked() -> None:
+    looked = [result(0, True, 0.9), result(1, True, 0.9, effort=Effort.HIGH)]
+    assert [rows.selected for rows in scored_rows(looked)] == [True, True]
+    assert [rows.selected for rows in scored_rows(looked[:1])] == [False]

@@ -58,6 +58,7 @@ class ScoredRows(NamedTuple):
         groups: Which rows belong together.
         unknown: Rows that were left out for want of a label.
         unscored: Rows that were left out for want of a score.
+        selected: Whether other rows of the run ended at another effort.
     """
 
     policy: str
@@ -70,6 +71,7 @@ class ScoredRows(NamedTuple):
     groups: Sequence[int]
     unknown: int = 0
     unscored: int = 0
+    selected: bool = False
 
 
 class Fitted(NamedTuple):
@@ -130,7 +132,7 @@ def fit_scores(
         (_tried(rows, splits, it) for it in methods), key=lambda tried: tried.losses.log_loss
     )
     before = _losses(rows.labels, rows.scores)
-    warnings = _warnings(fewest, before, best.losses)
+    warnings = _warnings(fewest, before, best.losses, selected=rows.selected)
     whole = [curve_of(best.shape)(score) for score in rows.scores]
     chosen = [(want, choose(rows.labels, whole, want), check(best.folds, want)) for want in wants]
     fit = Fit(
@@ -247,8 +249,12 @@ def _bins(labels: Sequence[bool], scores: Sequence[float]) -> tuple[ReliabilityB
     )
 
 
-def _warnings(fewest: int, before: Losses, after: Losses) -> list[str]:
+def _warnings(fewest: int, before: Losses, after: Losses, *, selected: bool) -> list[str]:
     found = []
+    if selected:
+        found.append(
+            "second looks chose which rows are of this effort: fit on runs of one effort each"
+        )
     if fewest < ENOUGH:
         found.append(
             f"only {fewest} violations, or others: fewer than {ENOUGH} of each make a weak fit"

@@ -1,5 +1,6 @@
 """The scores of a run, sorted by what a calibration is fitted for: text, model and effort."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from afterguard.contracts.words import Effort
@@ -21,7 +22,11 @@ def scored_rows(results: Iterable[Result]) -> list[ScoredRows]:
         if it.judge == MODEL and it.effort is not None:
             key = (it.policy_id, it.policy_reads, it.model, it.effort)
             sets.setdefault(key, []).append(it)
-    return [_rows(key, found) for key, found in sorted(sets.items())]
+    efforts = Counter(key[:3] for key in sets)
+    return [
+        _rows(key, found)._replace(selected=efforts[key[:3]] > 1)
+        for key, found in sorted(sets.items())
+    ]
 
 
 def _rows(key: _Key, results: list[Result]) -> ScoredRows:
