@@ -64,7 +64,8 @@ class Spending:
         budget: ComputeBudget | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._judge, self._metrics, self._budget, self._clock = judge, metrics, budget, clock
+        self._judge, self._budget, self._clock = judge, budget, clock
+        self._tallies = metrics.policies.compute.spent
         self._busy = BusyTime(clock)
         self.engine, self.model = judge.engine, judge.model
 
@@ -96,11 +97,11 @@ class Spending:
         if judgement is not None:
             cached, written = judgement.cached_prompt_tokens, judgement.output_tokens
             read = max(0, judgement.prompt_tokens - cached)
-        counters = self._metrics.policies.compute.spent[request.effort, request.second]
-        counters.engine_seconds.inc(seconds)
+        tallies = self._tallies[request.effort, request.second]
+        tallies.engine_seconds.add(seconds)
         if judgement is not None:
-            counters.read.inc(read)
-            counters.cached.inc(cached)
-            counters.written.inc(written)
+            tallies.read.add(read)
+            tallies.cached.add(cached)
+            tallies.written.add(written)
         if self._budget is not None:
             self._budget.spend(Compute(read + written, seconds), self._clock())

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from prometheus_client import Counter, Gauge
 
 from afterguard.contracts.words import Effort, Lane
+from afterguard.telemetry.tally import Tallies, Tally
 
 _STAGES = {False: "first", True: "second"}
 
@@ -21,10 +22,10 @@ class Spent(NamedTuple):
         written: Tokens that the model wrote.
     """
 
-    engine_seconds: Counter
-    read: Counter
-    cached: Counter
-    written: Counter
+    engine_seconds: Tally
+    read: Tally
+    cached: Tally
+    written: Tally
 
 
 class ComputeMetrics:
@@ -32,18 +33,22 @@ class ComputeMetrics:
 
     Args:
         made: The metrics of `compute_metric_list`, by name.
+        tallies: Where the hot ones are added up.
 
     Attributes:
         spent: By effort, and by whether it is a second look.
     """
 
-    def __init__(self, made: Mapping[str, Any]) -> None:
+    def __init__(self, made: Mapping[str, Any], tallies: Tallies) -> None:
         tokens: Counter = made["judging_tokens_total"]
         seconds: Counter = made["judging_engine_seconds_total"]
         self.spent = {
             (effort, second): Spent(
-                seconds.labels(effort.value, stage),
-                *(tokens.labels(effort.value, stage, it) for it in ("prompt", "cached", "output")),
+                tallies.of(seconds.labels(effort.value, stage)),
+                *(
+                    tallies.of(tokens.labels(effort.value, stage, kind))
+                    for kind in ("prompt", "cached", "output")
+                ),
             )
             for effort in Effort
             for second, stage in _STAGES.items()

@@ -10,6 +10,7 @@ from afterguard.contracts.words import Action, Lane, Outcome, Reason
 from afterguard.telemetry.metric import Metric
 from afterguard.telemetry.metric_list import METRICS
 from afterguard.telemetry.policy_metrics import PolicyMetrics
+from afterguard.telemetry.tally import Tallies
 
 _PARTITIONED = (
     "lag_records",
@@ -30,7 +31,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        made = {metric.name: _make(metric, self.registry) for metric in METRICS}
+        # Tallies first: what is registered before is collected before.
+        tallies, made = Tallies(self.registry), _all_made(self.registry)
         self.events_received: Counter = made["events_received_total"]
         self.unknown_fields: Counter = made["unknown_fields_total"]
         self.duplicates_recognised: Counter = made["duplicates_recognised_total"]
@@ -96,7 +98,7 @@ class Metrics:
         self.replayed = {
             told: made["replayed_records_total"].labels(told) for told in ("believed", "refused")
         }
-        self.policies = PolicyMetrics(made)
+        self.policies = PolicyMetrics(made, tallies)
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]
         self._verdict_children: dict[tuple[str | None, Outcome], Counter] = {}
@@ -124,6 +126,10 @@ class Metrics:
         """Drop the series of partitions; those that are ours are shown anew."""
         for gauge in self._partitioned:
             gauge.clear()
+
+
+def _all_made(registry: CollectorRegistry) -> dict[str, Any]:
+    return {metric.name: _make(metric, registry) for metric in METRICS}
 
 
 def _make(metric: Metric, registry: CollectorRegistry) -> Any:  # noqa: ANN401

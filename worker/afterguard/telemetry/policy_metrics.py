@@ -9,6 +9,7 @@ from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Outcome
 from afterguard.telemetry.compute_metrics import ComputeMetrics
 from afterguard.telemetry.store_metrics import StoreMetrics
+from afterguard.telemetry.tally import Tallies
 
 
 class PolicyMetrics:
@@ -16,14 +17,15 @@ class PolicyMetrics:
 
     Args:
         made: The metrics of `policy_metric_list`, by name.
+        tallies: Where the hot ones are added up.
     """
 
-    def __init__(self, made: Mapping[str, Any]) -> None:
+    def __init__(self, made: Mapping[str, Any], tallies: Tallies) -> None:
         self._info: Gauge = made["policy_info"]
         self._shadow_verdicts: Counter = made["shadow_verdicts_total"]
         self._shadow_agreement: Counter = made["shadow_agreement_total"]
         self.store = StoreMetrics(made)
-        self.compute = ComputeMetrics(made)
+        self.compute = ComputeMetrics(made, tallies)
 
     def in_force(self, policies: Iterable[Policy]) -> None:
         """Show these versions and no others."""
