@@ -172,6 +172,30 @@ def test_show_takes_the_path_of_a_document_too(good: Path) -> None:
     assert (code, out) == (0, instructions(read_policy(good)))
 
 
+def test_show_prints_the_prompt_that_several_policies_share_in_the_order_of_the_worker() -> None:
+    policies = {it.id: it for it in load_policies(PolicySettings()).policies}
+    code, out, err = run("show", "hate", "spam-scams", "harassment")
+    # Low effort first: so have harassment and spam-scams, and hate has more.
+    shared = policies["harassment"], policies["spam-scams"], policies["hate"]
+    assert (code, out, err) == (0, instructions(shared[0], shared[1:]), "")
+
+
+def test_show_says_when_no_prompt_of_a_worker_would_hold_so_many(tmp_path: Path) -> None:
+    config = tmp_path / "afterguard.yaml"
+    config.write_text("judging: {combined_most: 2}\n")
+    code, _, err = run("show", "hate", "spam-scams", "harassment", "--config", config)
+    assert code == 0
+    assert "judging.combined_most" in err
+
+
+def test_show_refuses_two_versions_of_a_policy_in_one_prompt(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = write(tmp_path / "other", "good", "G")
+    code, _, err = run("show", good, other)
+    assert code == ExitCode.CONFIGURATION
+    assert "each policy once" in err
+
+
 def test_show_names_the_policies_there_are() -> None:
     code, _, err = run("show", "nothing")
     assert code == ExitCode.CONFIGURATION

@@ -67,6 +67,16 @@ async def test_what_is_charged_is_known_to_the_next_life_and_what_is_forgotten_i
     assert found == [0 if it % 2 == 0 else it + 1 for it in range(5_000)]
 
 
+async def test_a_prompt_of_several_policies_is_counted_apart_from_each_of_them(life: Life) -> None:
+    both = asked(also=(OTHER,))
+    async with life() as first:
+        await first.charge(both, 2)
+        await first.charge(asked(), 1)
+    async with life() as second:
+        again = both._replace(request_id="of another life")
+        assert [await second.deaths(it) for it in (again, asked(), asked(under=OTHER))] == [2, 1, 0]
+
+
 async def test_a_charge_is_kept_before_it_returns(life: Life) -> None:
     async with life() as first, life() as second:
         await first.charge(asked(), 1)

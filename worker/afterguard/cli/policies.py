@@ -14,6 +14,7 @@ from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.cli.policies_activate import activate_command
+from afterguard.cli.policies_compare import compare_command
 from afterguard.cli.policies_diff import diff_command
 from afterguard.cli.policies_history import history_command
 from afterguard.cli.policies_list import list_command
@@ -23,6 +24,7 @@ from afterguard.cli.policy_remarks import token_counter
 from afterguard.contracts.errors import PolicyError, SettingsError
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.engine.prompt import instructions
+from afterguard.flow.together import in_prompt_order
 from afterguard.policy.document import read_text
 from afterguard.policy.lint import Report, clashes, lint
 from afterguard.policy.registry import policy_files, shipped_policies
@@ -35,6 +37,7 @@ policies_app.command("list")(list_command)
 policies_app.command("diff")(diff_command)
 policies_app.command("activate")(activate_command)
 policies_app.command("shadow")(shadow_command)
+policies_app.command("compare")(compare_command)
 policies_app.command("rollback")(rollback_command)
 policies_app.command("history")(history_command)
 
@@ -74,16 +77,26 @@ def lint_command(
 
 @policies_app.command("show")
 def show_command(
-    policy: str = typer.Argument(help="Id of a policy, or the path of a policy document."),
+    names: list[str] = typer.Argument(
+        metavar="POLICY...", help="Ids of policies, or paths of policy documents."
+    ),
     config: Path | None = CONFIG,
 ) -> None:
     """Print all that the model is told under a policy, before the content itself.
 
+    Of several policies it prints the prompt that they share under `judging.prompt: combined`.
+
     Example:  afterguard policies show harassment
     """
     with told_plainly():
-        chosen = chosen_policy(policy, load_settings(config).policies)
-    typer.echo(instructions(chosen), nl=False)
+        settings = load_settings(config)
+        chosen = [chosen_policy(name, settings.policies) for name in dict.fromkeys(names)]
+        if len({policy.id for policy in chosen}) < len(chosen):
+            raise SettingsError(["a prompt holds each policy once: two of these have the same id"])
+    if len(chosen) > settings.judging.combined_most:
+        typer.echo("a worker shares so many among prompts: see judging.combined_most", err=True)
+    first, *also = in_prompt_order(chosen)
+    typer.echo(instructions(first, also), nl=False)
 
 
 def _documents(paths: Sequence[Path] | None, config: Path | None) -> list[Path]:

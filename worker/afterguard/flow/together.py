@@ -46,7 +46,7 @@ class Together:
         policies.
         """
         acting, shadows = acting_first(policies)
-        acting.sort(key=lambda policy: (policy.effort.rank, policy.id))
+        acting = in_prompt_order(acting)
         prompts = ceil(len(acting) / self._most)
         ends = [len(acting) * number // prompts for number in range(prompts + 1) if prompts]
         filled = [tuple(acting[start:end]) for start, end in pairwise(ends)]
@@ -95,6 +95,11 @@ class Together:
             self._asking.weighed(told._replace(policy=policy), judgement, policy, effort)
             for policy, judgement in zip(group, _each(asked.judgement, len(group)), strict=True)
         ]
+
+
+def in_prompt_order(policies: Iterable[Policy]) -> list[Policy]:
+    """The policies as they follow one another in a prompt."""
+    return sorted(policies, key=lambda policy: (policy.effort.rank, policy.id))
 
 
 def _asks_for_less(asked: Asked) -> bool:
