@@ -38,8 +38,8 @@ def figures_plot(policies: Sequence["PolicyReport"]) -> str:
     measures = ("precision", "recall", "f1")
     for number, (measure, axis) in enumerate(zip(measures, axes, strict=True)):
         for offset, reading, marker, label in (
-            (0.14, "strict", "o", "strict"),
-            (-0.14, "with_review", "s", "with review"),
+            (-0.14, "strict", "o", "strict"),
+            (0.14, "with_review", "s", "with review"),
         ):
             for row, it in enumerate(policies):
                 found: Detection = getattr(it, reading)

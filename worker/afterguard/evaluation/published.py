@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from afterguard.evaluation.datasets import Form
 
 SOURCE: Final = (
-    "OpenAI, technical report on gpt-oss-safeguard-120b and -20b (October 2025), tables 1 and 2, as "
-    "others quote them"
+    "OpenAI, technical report on gpt-oss-safeguard-120b and -20b (October 2025), tables 1 and 2, "
+    "as others quote them"
 )
 
 

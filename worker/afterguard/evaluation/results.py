@@ -236,11 +236,11 @@ def _read(path: Path) -> Iterator[Result]:
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):  # the run is still writing, or was killed
+                return
             try:
                 yield Result.model_validate_json(line)
             except ValidationError as error:
-                if not line.endswith(b"\n"):  # the run is still writing, or was killed
-                    return
                 field = ".".join(str(it) for it in error.errors()[0]["loc"])
                 raise SettingsError([f"{path}:{number}: no result: {field}"]) from None
 

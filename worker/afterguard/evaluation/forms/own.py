@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from afterguard.contracts.events import ChatEvent
-from afterguard.contracts.words import Outcome
+from afterguard.contracts.words import Outcome, Role
 from afterguard.evaluation.forms.raw_row import RawRow, Unusable, label_of
 
 # Of a row that has one label alone; which policy it is for is said by the label map.
@@ -49,7 +49,7 @@ def _event(fields: Mapping[str, Any]) -> dict[str, Any]:
             raise Unusable("event: must be an object with the fields of a chat event")
         return dict(whole)
     event = {name: fields[name] for name in _EVENT_FIELDS & fields.keys()}
-    event["content"] = fields.get("content", fields.get("text"))
+    event["content"] = _content(fields.get("content", fields.get("text")))
     author = fields.get("author")
     role = fields.get("role")
     if isinstance(author, dict):
@@ -57,6 +57,13 @@ def _event(fields: Mapping[str, Any]) -> dict[str, Any]:
     elif role is not None:
         event["author"] = {"id": "evaluation", "role": role}
     return event
+
+
+def _content(said: object) -> object:
+    """Turns without a role are the user's, as in golden sets."""
+    if not isinstance(said, list):
+        return said
+    return [{"role": Role.USER} | turn if isinstance(turn, dict) else turn for turn in said]
 
 
 def _labels(fields: Mapping[str, Any]) -> dict[str, bool | None]:

@@ -95,6 +95,8 @@ def event_of(fields: Mapping[str, Any], row_id: str) -> ChatEvent:
         fault = error.errors(include_url=False, include_input=False)[0]
         if fault["type"] == "string_unicode":
             refuse("not UTF-8")
+        if fault["loc"][:1] == ("content",) and content is not None:
+            refuse("content: must be text, or turns with a role and a text")
         refuse(f"{'.'.join(str(step) for step in fault['loc']) or 'event'}: {fault['type']}")
     if event.is_blank:
         refuse("content: there is no text")
