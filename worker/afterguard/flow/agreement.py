@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from afterguard.contracts.verdicts import Verdict
-from afterguard.contracts.words import Outcome
+from afterguard.contracts.words import Action, Outcome
 
-_ANSWERED: Final = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
+ANSWERED: Final = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
+"""What the model said something about; all else is no judgement of the content."""
 
 
 class Agreement(StrEnum):
@@ -20,14 +21,28 @@ class Agreement(StrEnum):
     UNJUDGED = "unjudged"
 
 
-def agreement(one: Verdict, other: Verdict) -> Agreement:
+class Judged(Protocol):
+    """As much of a verdict as it takes to compare it."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was found."""
+        ...
+
+    @property
+    def action(self) -> Action:
+        """What follows, or would."""
+        ...
+
+
+def agreement(one: Judged, other: Judged) -> Agreement:
     """How the other verdict stands to the first.
 
     Two violations are the same when the same action follows, whatever rules they cite. A verdict
     that leaves the event to a person is neither stricter nor laxer than a certain one.
     """
     outcomes = {one.outcome, other.outcome}
-    if not outcomes <= _ANSWERED:
+    if not outcomes <= ANSWERED:
         return Agreement.UNJUDGED
     if one.outcome is other.outcome:
         if one.outcome is not Outcome.VIOLATION or one.action is other.action:

@@ -62,7 +62,7 @@ async def scan_topic(
     partitions = await _partitions(kafka, topic)
     # Whoever begins in the middle may be told wrongly what was aborted; see the embedded broker.
     isolation_level = "read_committed" if between is None else "read_uncommitted"
-    consumer = await _connected(kafka, None, isolation_level=isolation_level)
+    consumer = await connect_reader(kafka, None, isolation_level=isolation_level)
     try:
         consumer.assign(partitions)
         last = await (
@@ -108,7 +108,7 @@ async def committed_offsets(kafka: KafkaSettings, topic: str) -> dict[Partition,
         StreamUnavailable: The broker does not answer.
     """
     partitions = await _partitions(kafka, topic)
-    consumer = await _connected(kafka, kafka.group_id)
+    consumer = await connect_reader(kafka, kafka.group_id)
     try:
         return {
             Partition(topic, it.partition): await consumer.committed(it) or 0 for it in partitions
@@ -142,7 +142,7 @@ async def _very_ends(
 ) -> Mapping[TopicPartition, int]:
     # A reader of committed records is told the end of those; beyond it may stand records of
     # transactions that were committed while an earlier one is open.
-    consumer = await _connected(kafka, None, isolation_level="read_uncommitted")
+    consumer = await connect_reader(kafka, None, isolation_level="read_uncommitted")
     try:
         consumer.assign(partitions)
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
@@ -168,9 +168,14 @@ def _span(
     return begins, ends
 
 
-async def _connected(
+async def connect_reader(
     kafka: KafkaSettings, group_id: str | None, *, isolation_level: str = "read_committed"
 ) -> AIOKafkaConsumer:
+    """A client that reads where it is told to, and commits nothing.
+
+    Raises:
+        StreamUnavailable: The broker does not answer.
+    """
     security = security_arguments(kafka)
 
     async def connect() -> AIOKafkaConsumer:
