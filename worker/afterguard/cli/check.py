@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from afterguard.cli.chosen_policy import chosen_policy
+from afterguard.cli.embedded_engine import embedded_engine
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG, settings_of
 from afterguard.contracts.codec import validate_event
@@ -21,8 +22,6 @@ from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort, Kind, Role
-from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
-from afterguard.embedded.model import prepare_model
 from afterguard.engine.create import create_judge
 from afterguard.flow.findings import Reading, read
 from afterguard.flow.ports import Judgement, JudgeRequest
@@ -56,7 +55,7 @@ def check_command(
         chosen = chosen_policy(policy, settings.policies)
         event = _event(text, kind, role)
         if embedded:
-            settings = settings_of(config, overrides=_embedded_engine())
+            settings = settings_of(config, overrides=embedded_engine())
         judgement = asyncio.run(_judge(settings, chosen, content_for(event), effort))
         reading = read(judgement, chosen)
     if as_json:
@@ -80,12 +79,6 @@ def _event(text: str, kind: Kind, role: Role) -> ChatEvent:
             "content": text,
         }
     )
-
-
-def _embedded_engine() -> dict[str, object]:
-    prepare_environment()
-    settings = cpu_engine_settings(prepare_model(lambda stage: typer.echo(stage, err=True)))
-    return {"engine": settings.model_dump(mode="json", exclude_unset=True)}
 
 
 async def _judge(

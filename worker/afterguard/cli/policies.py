@@ -20,7 +20,7 @@ from afterguard.cli.policies_history import history_command
 from afterguard.cli.policies_list import list_command
 from afterguard.cli.policies_rollback import rollback_command
 from afterguard.cli.policies_shadow import shadow_command
-from afterguard.cli.policies_test import test_command
+from afterguard.cli.policies_test import golden_command
 from afterguard.cli.policy_remarks import token_counter
 from afterguard.contracts.errors import PolicyError, SettingsError
 from afterguard.contracts.exit_codes import ExitCode
@@ -36,7 +36,7 @@ policies_app = typer.Typer(
 )
 policies_app.command("list")(list_command)
 policies_app.command("diff")(diff_command)
-policies_app.command("test")(test_command)
+policies_app.command("test")(golden_command)
 policies_app.command("activate")(activate_command)
 policies_app.command("shadow")(shadow_command)
 policies_app.command("compare")(compare_command)

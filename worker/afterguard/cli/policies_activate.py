@@ -1,16 +1,13 @@
 """`afterguard policies activate`: a version in force in every running worker, if its set passes."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import typer
-from prometheus_client import CollectorRegistry
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from afterguard.cli.failing import told_plainly
+from afterguard.cli.golden_judged import JudgedSet, judged
 from afterguard.cli.golden_told import tell_golden
 from afterguard.cli.options import CONFIG
 from afterguard.cli.policy_desk import BECAUSE, BY, Desk, Version, desk, who
@@ -18,14 +15,9 @@ from afterguard.cli.policy_remarks import tell_warnings
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.policies import Stage
-from afterguard.engine.create import create_judge
-from afterguard.evaluation.bench import open_bench
-from afterguard.evaluation.golden_run import GoldenReport, run_golden
 from afterguard.policy.golden import golden_path, read_golden
-from afterguard.policy.labelled import LabelledRow
 from afterguard.policy.registry import shipped_policies
 from afterguard.policy.store import Act, Change, StoreState
-from afterguard.settings import Settings
 
 
 class _Wish(NamedTuple):
@@ -36,11 +28,6 @@ class _Wish(NamedTuple):
     by: str
     because: str
     despite: bool
-
-
-class _Run(NamedTuple):
-    report: GoldenReport
-    model: str
 
 
 def activate_command(
@@ -106,7 +93,7 @@ async def _in_force(it: Desk, found: Version) -> bool:
     return kept is not None and kept.calibration == found.release.calibration
 
 
-async def _golden(it: Desk, found: Version, wish: _Wish) -> _Run | None:
+async def _golden(it: Desk, found: Version, wish: _Wish) -> JudgedSet | None:
     """How the golden set went; None when there is none and that is accepted or refused.
 
     Raises:
@@ -125,29 +112,7 @@ async def _golden(it: Desk, found: Version, wish: _Wish) -> _Run | None:
         )
         return None
     rows = read_golden(path, found.policy)
-    return await _judged(it.settings, found, rows)
-
-
-async def _judged(settings: Settings, found: Version, rows: Sequence[LabelledRow]) -> _Run:
-    def say(text: str) -> None:
-        typer.echo(text, err=True)
-
-    judge = create_judge(settings.engine, registry=CollectorRegistry(), progress=say)
-    with Progress(
-        TextColumn("golden set"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} rows"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
-        task = progress.add_task("", total=len(rows))
-
-        def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        async with open_bench(settings, judge=judge) as bench:
-            return _Run(await run_golden(bench, found.policy, rows, progress=show), judge.model)
+    return await judged(it.settings, found.policy, rows)
 
 
 def _beside(it: Desk, found: Version) -> Path:
@@ -157,7 +122,7 @@ def _beside(it: Desk, found: Version) -> Path:
     return golden_path(folder / f"{found.policy.id}.md", found.policy.id)
 
 
-def _change(found: Version, wish: _Wish, run: _Run | None) -> Change:
+def _change(found: Version, wish: _Wish, run: JudgedSet | None) -> Change:
     return Change(
         policy_id=found.policy.id,
         act=Act.ACTIVATE,
