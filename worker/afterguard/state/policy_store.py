@@ -98,7 +98,7 @@ class RedisPolicyStore:
         """See `PolicyStore.watch`."""
         pubsub = self._redis().pubsub(ignore_subscribe_messages=True)
         try:
-            # Before the first look: what is changed after it is announced.
+            # Its confirmation ends the first wait, so that nothing is missed before it.
             await self._ask(pubsub.subscribe(self._channel))
             while True:
                 yield await self.state()
