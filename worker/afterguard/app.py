@@ -29,6 +29,7 @@ from afterguard.policy.calibration import fitted_scores
 from afterguard.policy.live import LivePolicies
 from afterguard.policy.registry import load_policies
 from afterguard.policy_room import policy_room
+from afterguard.prefilter.classifiers import FittedClassifiers
 from afterguard.promise import MakeProducer, rooms
 from afterguard.settings import Settings
 from afterguard.state.attempts import RedisAttempts
@@ -74,6 +75,7 @@ class App:
     why: Why
     stuck_watch: StuckWatch
     policies: LivePolicies
+    classifiers: FittedClassifiers
     http: HealthServer | None = None
     started: bool = field(default=False)
     draining: bool = field(default=False)
@@ -116,7 +118,10 @@ def build(
     )
     metrics.describe_build(engine=judge.engine, model=judge.model)
     scores = fitted_scores(settings.policies, judge.model, folder.policies)
-    policies = policy_room(settings, folder, metrics, scores=scores)
+    classifiers = FittedClassifiers(settings.prefilter, metrics)
+    for policy in folder.policies:
+        classifiers.accepts(policy)
+    policies = policy_room(settings, folder, metrics, scores=scores, accepts=classifiers.accepts)
     consumer = consumer or KafkaConsumer(
         settings.kafka,
         settings.topics.events,
@@ -155,6 +160,7 @@ def build(
             trials=trials,
             compute=compute_room(judging_settings.compute, metrics),
             scores=scores,
+            classifiers=classifiers,
             cache=cache,
             seen=seen,
             overloaded=lambda: dispatch.waiting > judging_settings.shadow_above,
@@ -218,6 +224,7 @@ def build(
         why,
         StuckWatch(why, metrics),
         policies,
+        classifiers,
     )
     if settings.http.enabled:
         app.http = HealthServer(

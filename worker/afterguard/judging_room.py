@@ -9,7 +9,7 @@ from afterguard.compute_room import ComputeRoom
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.asking import Asking
 from afterguard.flow.judge import Judging
-from afterguard.flow.ports import Judge, SeenEvents, VerdictCache
+from afterguard.flow.ports import Classifiers, Judge, SeenEvents, VerdictCache
 from afterguard.flow.shadows import Shadows
 from afterguard.flow.spending import Spending
 from afterguard.flow.together import Together
@@ -17,6 +17,7 @@ from afterguard.flow.trials import Trials
 from afterguard.policy.calibration import FittedScores, fitted_scores
 from afterguard.policy.normal_form import key_form
 from afterguard.policy.prompt import content_for
+from afterguard.screening_room import screening_room
 from afterguard.settings import Settings
 from afterguard.telemetry.metrics import Metrics
 
@@ -29,6 +30,7 @@ def judging_room(
     trials: Trials | None = None,
     compute: ComputeRoom | None = None,
     scores: FittedScores | None = None,
+    classifiers: Classifiers | None = None,
     cache: VerdictCache | None = None,
     seen: SeenEvents | None = None,
     overloaded: Callable[[], bool] | None = None,
@@ -43,6 +45,7 @@ def judging_room(
         compute: What judging may cost; None to let it cost what it does. An evaluation has none:
             it would measure the budget instead of the policies.
         scores: What was fitted for the policies; None to read it from the folder that is set.
+        classifiers: Of policies that name one; None to ask the model under those, too.
         cache: Judgements already made.
         seen: Events already judged and published.
         overloaded: Whether policies on trial are to be given up now. None for an evaluation: they
@@ -72,6 +75,7 @@ def judging_room(
         cache=cache,
         seen=seen,
         same=key_form,
+        screening=screening_room(settings, metrics, classifiers) if classifiers else None,
         shadows=shadows,
         together=Together(asking, section.combined_most) if section.prompt == "combined" else None,
     )

@@ -122,6 +122,7 @@ async def _start(app: App, parts: Parts) -> bool:
     if app.http is not None:
         in_order.append(("http", app.http.start, app.http.stop))
     in_order.append(("engine", app.judge.start, app.judge.stop))
+    in_order.append(("classifiers", app.classifiers.start, app.classifiers.stop))
     if app.redis is not None:
         in_order.append(("redis", app.redis.start, app.redis.stop))
     if app.attempts is not None:

@@ -18,6 +18,7 @@ from afterguard.engine.settings import EngineSettings
 from afterguard.flow.settings import DecideSettings, JudgingSettings
 from afterguard.health.settings import HttpSettings
 from afterguard.policy.settings import PolicySettings
+from afterguard.prefilter.settings import PrefilterSettings
 from afterguard.state.settings import RedisSettings, redis_contradictions
 from afterguard.stream.security_settings import security_contradictions
 from afterguard.stream.settings import (
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     decide: DecideSettings = DecideSettings()
     engine: EngineSettings = EngineSettings()
     policies: PolicySettings = PolicySettings()
+    prefilter: PrefilterSettings = PrefilterSettings()
     redis: RedisSettings = RedisSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()

@@ -22,6 +22,7 @@ from afterguard.flow.judge import Judging
 from afterguard.flow.lanes import lane_place
 from afterguard.flow.ports import Judge
 from afterguard.judging_room import judging_room
+from afterguard.prefilter.classifiers import FittedClassifiers
 from afterguard.settings import Settings
 from afterguard.telemetry.metrics import Metrics
 
@@ -93,8 +94,11 @@ async def open_bench(
         EngineUnavailable: It cannot be started.
     """
     judge = judge or create_judge(settings.engine, registry=CollectorRegistry(), progress=progress)
+    metrics = Metrics()
+    classifiers = FittedClassifiers(settings.prefilter, metrics)
     try:
         await judge.start()
-        yield Bench(judging_room(settings, judge, Metrics()))
+        yield Bench(judging_room(settings, judge, metrics, classifiers=classifiers))
     finally:
+        await classifiers.stop()
         await judge.stop()

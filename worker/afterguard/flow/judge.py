@@ -18,6 +18,7 @@ from afterguard.flow.effort import Step
 from afterguard.flow.findings import Finding, Reading, unasked
 from afterguard.flow.ports import SeenEvents, VerdictCache
 from afterguard.flow.repeats import keep, recall, seen_key, verdict_key
+from afterguard.flow.screening import Screening
 from afterguard.flow.shadows import Shadows, acting_first
 from afterguard.flow.together import Group, Together
 from afterguard.telemetry.metrics import Metrics
@@ -35,6 +36,7 @@ class Judging:
         cache: Judgements already made; None to judge everything anew.
         seen: Events already judged and published; None to recognise none.
         same: The form in which two contents are the same question, for the cache.
+        screening: Asks the classifiers of policies that name one; None to ask the model always.
         shadows: How policies on trial are judged; None to judge them like all others.
         together: Asks about several policies in one prompt; None to ask about each by itself.
         clock: Monotonic seconds.
@@ -49,6 +51,7 @@ class Judging:
         cache: VerdictCache | None = None,
         seen: SeenEvents | None = None,
         same: Callable[[str], str] = str,
+        screening: Screening | None = None,
         shadows: Shadows | None = None,
         together: Together | None = None,
         clock: Callable[[], float] = monotonic,
@@ -56,7 +59,7 @@ class Judging:
         self._asking, self._render, self._same = asking, render, same
         self._metrics = metrics
         self._cache, self._seen = cache, seen
-        self._shadows, self._together = shadows, together
+        self._screening, self._shadows, self._together = screening, shadows, together
         self._clock = clock
 
     async def judge(self, admission: Admission) -> list[Finding]:
@@ -77,7 +80,11 @@ class Judging:
             alone = tuple(policy for policy in alone if policy.shadow)
         findings = await self._recall(admission, [(policy,) for policy in alone], content)
         left = [policy for policy in admission.policies if policy.handle not in findings]
-        if left:
+        if left and self._screening is not None:
+            sieve = await self._screening.screen(admission, left)
+            asked = await self._ask_all(admission, sieve.left, content) if sieve.left else {}
+            findings |= sieve.settled | self._screening.told(sieve, asked)
+        elif left:
             findings |= await self._ask_all(admission, left, content)
         return [findings[policy.handle] for policy in admission.policies]
 

@@ -261,3 +261,28 @@ class Attempts(Protocol):
     def remember(self, request: JudgeRequest, deaths: int) -> None:
         """Keep this count soon, 0 to forget. Returns at once."""
         ...
+
+
+class Screened(NamedTuple):
+    """What a fitted classifier makes of one text under one policy.
+
+    Attributes:
+        score: P(violation), calibrated on rows that it was not fitted on.
+        threshold: From where on it matters for this policy.
+        classifier: Name and version.
+    """
+
+    score: float
+    threshold: float
+    classifier: str
+
+
+class Classifiers(Protocol):
+    """Fitted classifiers, one for each policy that names one. Never in the way, like the cache."""
+
+    async def score(self, policy: Policy, text: str) -> Screened | None:
+        """What the policy's classifier makes of a text; None when it gives no score. Never raises.
+
+        Must not block the event loop, and must give the same text the same score.
+        """
+        ...

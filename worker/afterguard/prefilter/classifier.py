@@ -1,6 +1,7 @@
 """A classifier at work: texts to probabilities."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from afterguard.prefilter.features import Features, features_of
 from afterguard.prefilter.weights import Weights, from_bytes
 
 # Processors differ in the last digits; more than this is another encoder or another hash.
-_SAME: float = 0.02
+_SAME: Final = 0.02
 
 
 class Classifier:
@@ -53,19 +54,24 @@ class Classifier:
         return [float(it) for it in scores]
 
 
-def load_classifier(artefact: Artefact, encoder: Encoder | None = None) -> Classifier:
+def load_classifier(
+    artefact: Artefact, encoder: Encoder | None = None, *, threads: int = 1
+) -> Classifier:
     """The classifier of an artefact, ready and tried.
 
     Args:
         artefact: Found to be whole.
-        encoder: One that was loaded already from a file of the same hash.
+        encoder: One that was loaded already from files of the same hashes.
+        threads: Of the encoder, for one text.
 
     Raises:
         Damaged: Its parts cannot be read, or score otherwise than where they were fitted.
     """
     try:
         weights = from_bytes(artefact.part(WEIGHTS_FILE).read_bytes())
-        encoder = encoder or Encoder(artefact.part(MODEL_FILE), artefact.part(TOKENIZER_FILE))
+        if encoder is None:
+            files = artefact.part(MODEL_FILE), artefact.part(TOKENIZER_FILE)
+            encoder = Encoder(*files, threads=threads)
         classifier = Classifier(artefact.card, weights, encoder)
         probes = artefact.card.probes
         scores = classifier.score([it.text for it in probes])

@@ -4,6 +4,7 @@ from typing import Final
 
 from afterguard.telemetry.compute_metric_list import COMPUTE_METRICS
 from afterguard.telemetry.metric import Metric
+from afterguard.telemetry.prefilter_metric_list import PREFILTER_METRICS
 from afterguard.telemetry.store_metric_list import STORE_METRICS
 
 POLICY_METRICS: Final[tuple[Metric, ...]] = (
@@ -35,4 +36,5 @@ POLICY_METRICS: Final[tuple[Metric, ...]] = (
     ),
     *STORE_METRICS,
     *COMPUTE_METRICS,
+    *PREFILTER_METRICS,
 )

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Outcome
 from afterguard.telemetry.compute_metrics import ComputeMetrics
+from afterguard.telemetry.prefilter_metrics import PrefilterMetrics
 from afterguard.telemetry.store_metrics import StoreMetrics
 from afterguard.telemetry.tally import Tallies
 
@@ -26,6 +27,7 @@ class PolicyMetrics:
         self._shadow_agreement: Counter = made["shadow_agreement_total"]
         self.store = StoreMetrics(made)
         self.compute = ComputeMetrics(made, tallies)
+        self.prefilter = PrefilterMetrics(made)
 
     def in_force(self, policies: Iterable[Policy]) -> None:
         """Show these versions and no others."""
