@@ -134,7 +134,7 @@ def result_of(row: LabelledRow, finding: Finding, *, judge: str, engine: str, mo
         reason=reading.reason,
         category=reading.category,
         rule_ids=reading.rule_ids,
-        unknown_rules=reading.unknown_rules,
+        unknown_rules=tuple(_whole(it) for it in reading.unknown_rules),
         score=finding.score,
         score_calibrated=finding.score_calibrated,
         raw_score=judgement.score if judgement is not None and judgement.complete else None,
@@ -154,7 +154,7 @@ def result_of(row: LabelledRow, finding: Finding, *, judge: str, engine: str, mo
         tags=row.tags,
         variant_of=row.variant_of,
         alike=_alike(row, text),
-        rationale=judgement.rationale if judgement else "",
+        rationale=_whole(judgement.rationale) if judgement else "",
         degraded=tuple(finding.degraded),
     )
 
@@ -165,6 +165,11 @@ def text_of(row: LabelledRow) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(f"{turn.role.value}: {turn.text}" for turn in content)
+
+
+def _whole(written: str) -> str:
+    """What a model wrote, without halves of characters, which no file can hold."""
+    return written.encode("utf-8", "replace").decode()
 
 
 def _alike(row: LabelledRow, text: str) -> tuple[str, ...]:
