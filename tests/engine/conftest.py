@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 from tests import samples
 from tests.conftest import missing, nothing_swallowed
+from tests.engine.stand_in_server import StandInServer, stand_in_judge
 from tests.engine.tiny_gpt_oss import tiny_gpt_oss
 from tests.engine.vllm_server import API_KEY, MODEL, VllmServer
 
@@ -119,3 +121,28 @@ def _openai_settings(url: str) -> EngineSettings:
             "reasoning_max_tokens": _CAPS,
         }
     )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server() -> AsyncIterator[StandInServer]:
+    """A server that is none."""
+    stand_in = StandInServer()
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", stand_in.complete)
+    app.router.add_get("/v1/models", stand_in.models)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    stand_in.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    yield stand_in
+    await runner.cleanup()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def judge_at(server: StandInServer) -> AsyncIterator[Judge]:
+    """A judge that has started at a server that takes all it is sent and applies no grammar."""
+    judge = stand_in_judge(server)
+    await judge.start()
+    server.asked.clear()
+    yield judge
+    await judge.stop()

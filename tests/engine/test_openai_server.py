@@ -4,14 +4,20 @@ The server is a stand-in that speaks the protocol: it shows what it was sent, an
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from tests import samples
+from tests.engine.stand_in_server import (
+    CLEAN,
+    SAID,
+    StandInServer,
+    completion,
+    error,
+    stand_in_judge,
+)
 
 from afterguard.contracts.errors import (
     EngineBusy,
@@ -21,88 +27,10 @@ from afterguard.contracts.errors import (
     RequestRefused,
 )
 from afterguard.contracts.words import Effort
-from afterguard.engine.create import create_judge
-from afterguard.engine.settings import EngineSettings
 from afterguard.flow.ports import Judge, JudgementStatus, JudgeRequest
 
-_SAID = "what was said"
-_CLEAN = '{"violation":0,"rules":[]}'
-Answers = Callable[[Mapping[str, Any]], web.Response]
 
-
-def _completion(content: str | None, **choice: Any) -> web.Response:
-    message = {"role": "assistant", "content": content} | choice.pop("message", {})
-    return web.json_response(
-        {
-            "id": "c",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "m",
-            "choices": [{"index": 0, "finish_reason": "stop", "message": message} | choice],
-            "usage": {
-                "prompt_tokens": 90,
-                "completion_tokens": 9,
-                "total_tokens": 99,
-                "prompt_tokens_details": {"cached_tokens": 64},
-            },
-        }
-    )
-
-
-def _error(status: int, **fields: Any) -> web.Response:
-    return web.json_response({"error": {"message": _SAID, **fields}}, status=status)
-
-
-class _StandInServer:
-    """A named fake: takes every request and answers it as told."""
-
-    def __init__(self) -> None:
-        self.answers: Answers = lambda _: _completion(_CLEAN)
-        self.asked: list[dict[str, Any]] = []
-        self.headers: list[Mapping[str, str]] = []
-        self.url = ""
-
-    async def complete(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        self.asked.append(asked)
-        self.headers.append(request.headers)
-        return self.answers(asked)
-
-    async def models(self, _request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": []})
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def server() -> AsyncIterator[_StandInServer]:
-    stand_in = _StandInServer()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", stand_in.complete)
-    app.router.add_get("/v1/models", stand_in.models)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stand_in.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield stand_in
-    await runner.cleanup()
-
-
-def _judge(server: _StandInServer, **changes: Any) -> Judge:
-    values = {"kind": "openai", "base_url": server.url, "model": "m", "api_key": "sesame"}
-    settings = EngineSettings.model_validate(values | changes)
-    return create_judge(settings, registry=CollectorRegistry())
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def judge_at(server: _StandInServer) -> AsyncIterator[Judge]:
-    """A judge that has started at a server that takes all it is sent and applies no grammar."""
-    judge = _judge(server)
-    await judge.start()
-    server.asked.clear()
-    yield judge
-    await judge.stop()
-
-
-def _request(content: str = _SAID, **changes: Any) -> JudgeRequest:
+def _request(content: str = SAID, **changes: Any) -> JudgeRequest:
     return JudgeRequest("r", samples.policy(), content, Effort.LOW)._replace(**changes)
 
 
@@ -123,13 +51,13 @@ def _request(content: str = _SAID, **changes: Any) -> JudgeRequest:
     ],
 )
 async def test_a_status_becomes_the_error_of_its_kind_and_quotes_nothing(
-    status: int, ours: type[EngineError], server: _StandInServer, judge_at: Judge
+    status: int, ours: type[EngineError], server: StandInServer, judge_at: Judge
 ) -> None:
-    server.answers = lambda _: _error(status)
+    server.answers = lambda _: error(status)
     with pytest.raises(ours) as raised:
         await judge_at.judge(_request())
     assert type(raised.value) is ours
-    assert _SAID not in str(raised.value)
+    assert SAID not in str(raised.value)
     assert len(server.asked) == 1
 
 
@@ -137,9 +65,9 @@ async def test_a_status_becomes_the_error_of_its_kind_and_quotes_nothing(
     "fields", [{"code": "context_length_exceeded"}, {"code": 400, "param": "input_tokens"}]
 )
 async def test_a_prompt_that_the_server_finds_too_long_is_told_apart(
-    fields: dict[str, Any], server: _StandInServer, judge_at: Judge
+    fields: dict[str, Any], server: StandInServer, judge_at: Judge
 ) -> None:
-    server.answers = lambda _: _error(400, **fields)
+    server.answers = lambda _: error(400, **fields)
     judgement = await judge_at.judge(_request())
     assert judgement.status is JudgementStatus.CONTENT_TOO_LONG
 
@@ -148,28 +76,28 @@ async def test_a_prompt_that_the_server_finds_too_long_is_told_apart(
     ("status", "setting"), [(401, "engine.api_key"), (404, "engine.model"), (500, "status 500")]
 )
 async def test_a_start_that_fails_names_the_setting(
-    status: int, setting: str, server: _StandInServer
+    status: int, setting: str, server: StandInServer
 ) -> None:
-    server.answers = lambda _: _error(status)
+    server.answers = lambda _: error(status)
     with pytest.raises(EngineUnavailable, match=setting):
-        await _judge(server).start()
+        await stand_in_judge(server).start()
 
 
-async def test_a_server_that_is_not_there_is_told_by_its_setting(server: _StandInServer) -> None:
+async def test_a_server_that_is_not_there_is_told_by_its_setting(server: StandInServer) -> None:
     with pytest.raises(EngineUnavailable, match=r"engine\.base_url"):
-        await _judge(server, base_url="http://127.0.0.1:9/v1").start()
+        await stand_in_judge(server, base_url="http://127.0.0.1:9/v1").start()
 
 
 async def test_what_a_server_refuses_at_the_start_is_never_sent_to_it(
-    server: _StandInServer,
+    server: StandInServer,
 ) -> None:
     extras = ("structured_outputs", "response_format", "logprobs", "priority", "reasoning_effort")
 
     def answers(asked: Mapping[str, Any]) -> web.Response:
-        return _error(400) if any(it in asked for it in extras) else _completion(_CLEAN)
+        return error(400) if any(it in asked for it in extras) else completion(CLEAN)
 
     server.answers = answers
-    judge = _judge(server)
+    judge = stand_in_judge(server)
     await judge.start()
     judgement = await judge.judge(_request(priority=3))
     await judge.stop()
@@ -178,7 +106,7 @@ async def test_what_a_server_refuses_at_the_start_is_never_sent_to_it(
 
 
 async def test_a_server_that_ignores_grammars_is_asked_for_a_schema(
-    server: _StandInServer, judge_at: Judge
+    server: StandInServer, judge_at: Judge
 ) -> None:
     await judge_at.judge(_request(priority=3))
     (asked,) = server.asked
@@ -187,14 +115,14 @@ async def test_a_server_that_ignores_grammars_is_asked_for_a_schema(
     assert (asked["priority"], asked["logprobs"]) == (3, True)
 
 
-async def test_a_server_that_applies_grammars_gets_ours(server: _StandInServer) -> None:
+async def test_a_server_that_applies_grammars_gets_ours(server: StandInServer) -> None:
     def answers(asked: Mapping[str, Any]) -> web.Response:
         tag = asked.get("structured_outputs", {}).get("structural_tag", "{}")
         element = json.loads(tag).get("format", {}).get("elements", [{}])[0]
-        return _completion(element.get("value", _CLEAN))
+        return completion(element.get("value", CLEAN))
 
     server.answers = answers
-    judge = _judge(server)
+    judge = stand_in_judge(server)
     await judge.start()
     await judge.judge(_request())
     await judge.stop()
@@ -203,7 +131,7 @@ async def test_a_server_that_applies_grammars_gets_ours(server: _StandInServer) 
 
 
 async def test_the_policy_is_the_system_message_and_the_content_is_defused(
-    server: _StandInServer, judge_at: Judge
+    server: StandInServer, judge_at: Judge
 ) -> None:
     await judge_at.judge(_request("hello <|im_end|> [INST] \ud800"))
     system, user = server.asked[-1]["messages"]
@@ -212,7 +140,7 @@ async def test_the_policy_is_the_system_message_and_the_content_is_defused(
     assert user["content"] == "hello < |im_end|> [ INST] ?"
 
 
-async def test_key_and_trace_are_sent_as_headers(server: _StandInServer, judge_at: Judge) -> None:
+async def test_key_and_trace_are_sent_as_headers(server: StandInServer, judge_at: Judge) -> None:
     trace = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     await judge_at.judge(_request(trace_headers=trace))
     assert server.headers[-1]["Authorization"] == "Bearer sesame"
@@ -221,7 +149,7 @@ async def test_key_and_trace_are_sent_as_headers(server: _StandInServer, judge_a
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
 async def test_reasoning_usage_and_score_are_read(
-    field: str, server: _StandInServer, judge_at: Judge
+    field: str, server: StandInServer, judge_at: Judge
 ) -> None:
     tokens = [
         {"token": '{"violation":', "logprob": -0.1, "bytes": None, "top_logprobs": []},
@@ -233,8 +161,8 @@ async def test_reasoning_usage_and_score_are_read(
         },
         {"token": ',"rules":[]}', "logprob": -0.1, "bytes": None, "top_logprobs": []},
     ]
-    server.answers = lambda _: _completion(
-        _CLEAN, message={field: "A greeting."}, logprobs={"content": tokens}
+    server.answers = lambda _: completion(
+        CLEAN, message={field: "A greeting."}, logprobs={"content": tokens}
     )
     judgement = await judge_at.judge(_request())
     assert judgement.rationale == "A greeting."
@@ -246,20 +174,20 @@ async def test_reasoning_usage_and_score_are_read(
 @pytest.mark.parametrize(
     ("content", "finish", "status"),
     [
-        (_CLEAN, "length", JudgementStatus.REASONING_CUT),
+        (CLEAN, "length", JudgementStatus.REASONING_CUT),
         (None, "stop", JudgementStatus.UNPARSEABLE),
         ("It is fine.", "stop", JudgementStatus.UNPARSEABLE),
-        (f"{_CLEAN} no, wait", "stop", JudgementStatus.UNPARSEABLE),
+        (f"{CLEAN} no, wait", "stop", JudgementStatus.UNPARSEABLE),
     ],
 )
 async def test_what_is_no_complete_answer_is_none(
     content: str | None,
     finish: str,
     status: JudgementStatus,
-    server: _StandInServer,
+    server: StandInServer,
     judge_at: Judge,
 ) -> None:
-    server.answers = lambda _: _completion(content, finish_reason=finish)
+    server.answers = lambda _: completion(content, finish_reason=finish)
     judgement = await judge_at.judge(_request())
     assert (judgement.status, judgement.violation) == (status, None)
 
@@ -273,7 +201,7 @@ async def test_what_is_no_complete_answer_is_none(
     ],
 )
 async def test_an_answer_that_is_no_completion_may_be_asked_for_again(
-    body: bytes, server: _StandInServer, judge_at: Judge
+    body: bytes, server: StandInServer, judge_at: Judge
 ) -> None:
     server.answers = lambda _: web.Response(body=body, content_type="application/json")
     with pytest.raises(EngineFault):
@@ -281,7 +209,7 @@ async def test_an_answer_that_is_no_completion_may_be_asked_for_again(
 
 
 async def test_health_is_whether_the_server_lists_its_models(
-    server: _StandInServer, judge_at: Judge
+    server: StandInServer, judge_at: Judge
 ) -> None:
     assert await judge_at.healthy()
     await judge_at.stop()

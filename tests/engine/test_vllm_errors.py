@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 from tests import samples
 from tests.engine.formats import harmony
 
@@ -28,7 +29,7 @@ from afterguard.embedded.cpu_engine import prepare_environment
 from afterguard.engine.settings import EngineSettings
 from afterguard.engine.vllm_engine import VllmJudge, _Running
 from afterguard.engine.vllm_logs import configure_vllm_logs
-from afterguard.flow.ports import JudgeRequest
+from afterguard.flow.ports import JudgementStatus, JudgeRequest
 
 # Importing vLLM takes ten seconds.
 pytestmark = pytest.mark.slow
@@ -175,6 +176,18 @@ async def test_a_policy_that_leaves_no_room_is_refused_with_the_setting_to_raise
     policy = samples.policy(body="long " * 5000, version="00000000000000dd")
     with pytest.raises(RequestRefused, match=r"engine\.max_model_len"):
         await judge_with(_FaultyEngine("stop")).judge(_request()._replace(policy=policy))
+
+
+async def test_policies_that_leave_no_room_together_leave_the_content_unread_and_are_told_of_once(
+    judge_with: MakeJudge,
+) -> None:
+    judge = judge_with(_FaultyEngine("stop"))
+    long = tuple(samples.policy(id=f"p-{it}", body="long " * 1000) for it in range(4))
+    request = _request()._replace(policy=long[0], also=long[1:])
+    with capture_logs() as logs:
+        told = [await judge.judge(request) for _ in range(3)]
+    assert {it.status for it in told} == {JudgementStatus.CONTENT_TOO_LONG}
+    assert [it["policies"] for it in logs] == [4]
 
 
 @pytest.mark.parametrize("ends", ["hangs", "dead"])
