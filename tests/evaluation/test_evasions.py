@@ -1,10 +1,12 @@
 """Evasions: small functions without chance, and variants that expect what their rows expect."""
 
+import re
 from base64 import b64decode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.house.source import ROOT
 from tests.samples import chat_event, policy
 
 from afterguard.contracts.errors import SettingsError
@@ -109,3 +111,10 @@ def test_variants_are_not_disguised_again() -> None:
 def test_an_unknown_evasion_is_told_with_those_there_are() -> None:
     with pytest.raises(SettingsError, match="no such evasion: magic; there are homoglyphs"):
         disguised([row()], policy(), ["magic"])
+
+
+def test_the_docs_name_every_evasion() -> None:
+    page = (ROOT / "docs" / "golden-sets.md").read_text(encoding="utf-8")
+    table = page.split("## Evasions")[1].split("| tag |")[1].split("\n\n")[0]
+    names = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert re.findall("`([a-z0-9-]+)`", " ".join(names)) == list(EVASIONS)

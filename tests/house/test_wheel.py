@@ -9,6 +9,7 @@ from zipfile import ZipFile
 import pytest
 from tests.house.source import PACKAGE, ROOT
 
+from afterguard.policy.golden import golden_path
 from afterguard.policy.registry import policy_files
 
 pytestmark = pytest.mark.slow
@@ -63,12 +64,14 @@ def test_it_holds_every_module_and_every_file_of_the_package(unpacked: Path) -> 
     assert {path for path in there - here if not path.startswith("policy/bundled/")} == set()
 
 
-def test_it_holds_every_policy_as_it_is(unpacked: Path) -> None:
+def test_it_holds_every_policy_as_it_is_and_its_golden_set(unpacked: Path) -> None:
     bundled = unpacked / "afterguard" / "policy" / "bundled"
     ours = policy_files(ROOT / "policies")
     assert ours
     for policy in ours:
         assert (bundled / policy.name).read_bytes() == policy.read_bytes()
+        golden = golden_path(policy).relative_to(policy.parent)
+        assert (bundled / golden).read_bytes() == golden_path(policy).read_bytes()
 
 
 def test_it_holds_the_schemas_and_the_demo_s_events(unpacked: Path) -> None:

@@ -1,17 +1,21 @@
 """Golden sets: what a line may say, and that every fault names its file, line and field."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.house.source import ROOT
+from tests.policy.documents import document
 from tests.samples import policy
 
 from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Kind, Role
+from afterguard.policy.document import parse_policy
 from afterguard.policy.golden import MOST_BYTES, golden_path, parse_golden, read_golden
 from afterguard.policy.labelled import LabelledRow
 
@@ -163,3 +167,19 @@ def test_whatever_the_bytes_are_it_is_rows_or_faults_of_ours(raw: bytes) -> None
     except PolicyError:
         return
     assert rows
+
+
+def test_the_example_that_the_docs_explain_is_a_set() -> None:
+    page = (ROOT / "docs" / "golden-sets.md").read_text(encoding="utf-8")
+    example = page.split("```json\n")[1].split("```")[0]
+    rows = parse_golden(example.encode(), PATH, parse_policy(document(), Path("queue.md")))
+    assert [row.row_id for row in rows] == ["q-01", "q-02", "q-01-leetspeak"]
+
+
+def test_the_docs_explain_every_field() -> None:
+    page = (ROOT / "docs" / "golden-sets.md").read_text(encoding="utf-8")
+    table = page.split("| field |")[1].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [
+        "id", "content", "expect", "rules", "kind", "role", "language", "tags", "variant_of",
+        "note",
+    ]  # fmt: skip

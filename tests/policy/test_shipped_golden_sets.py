@@ -1,9 +1,11 @@
 """The shipped golden sets: broad enough to say something, and free of slips."""
 
+import re
 from collections import Counter
 from functools import cache
 
 import pytest
+from tests.house.source import ROOT
 
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Kind
@@ -124,3 +126,9 @@ def test_no_row_is_an_example_of_its_policy(name: str) -> None:
 def test_ids_are_unique_over_all_sets() -> None:
     ids = Counter(row.row_id for name in FILES for row in shipped(name)[1])
     assert [it for it, times in ids.items() if times > 1] == []
+
+
+def test_the_docs_name_every_tag() -> None:
+    page = (ROOT / "docs" / "golden-sets.md").read_text(encoding="utf-8")
+    paragraph = page.split("The tags of the shipped sets:")[1].split("Their rows")[0]
+    assert set(re.findall("`([a-z0-9-]+)`", paragraph)) == BORDERS | DISGUISES
