@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "why": "why:why_command",
     "policies": "policies:policies_app",
     "eval": "evaluate:eval_app",
+    "prefilter": "prefilter:prefilter_app",
     "topics": "topics:topics_app",
     "dead-letters": "dead_letters:dead_letters_app",
     "resume": "resume:resume_command",

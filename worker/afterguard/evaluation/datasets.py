@@ -153,6 +153,19 @@ def read_data(
     )
 
 
+def read_raw(path: Path, form: Form | None = None) -> Iterator[Read]:
+    """The rows of a file with its own labels: line and row, or line and why it cannot be used.
+
+    Args:
+        path: As for `read_data`.
+        form: Found out by the first row when None.
+
+    Raises:
+        SettingsError: The file cannot be read, here or while iterating.
+    """
+    return _raw_rows(path, form or _form_of(path))
+
+
 def without_rows(data: DataSet) -> str:
     """Why there is nothing to judge in a data set; for a message."""
     if data.ignored:
