@@ -126,9 +126,9 @@ def compare(
     wanted = list(measures)
     drawn: dict[Measure, list[Numbers]] = {measure: [] for measure in wanted}
     for weights in weightings(one, resamples=resamples, seed=seed):
+        before, after = weighted(wanted, one, weights), weighted(wanted, two, weights)
         for measure in wanted:
-            before, after = weighted(measure, one, weights), weighted(measure, two, weights)
-            drawn[measure].append(after - before)
+            drawn[measure].append(after[measure] - before[measure])
     return [
         _difference(
             measure,

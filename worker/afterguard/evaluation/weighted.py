@@ -1,10 +1,10 @@
-"""Weighted measures: one measure under many weightings of the same rows at once.
+"""Weighted measures: measures under many weightings of the same rows at once.
 
 A resample is a weighting: how often each row was drawn. Sorting the rows by score once and weighing
 them a thousand times is what makes intervals of rank measures affordable.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -105,68 +105,62 @@ def rows_of(
 
 def figure(measure: Measure, rows: Rows) -> Figure:
     """A measure of the rows as they are, or why there is none."""
-    value = weighted(measure, rows, np.ones((1, len(rows.labels))))[0]
+    value = weighted([measure], rows, np.ones((1, len(rows.labels))))[measure][0]
     return Figure(None, _missing(measure, rows)) if np.isnan(value) else Figure(float(value))
 
 
-def weighted(measure: Measure, rows: Rows, weights: Numbers) -> Numbers:
-    """A measure under each weighting; not a number where it does not exist.
+def weighted(measures: Iterable[Measure], rows: Rows, weights: Numbers) -> dict[Measure, Numbers]:
+    """Measures under each weighting; not a number where one does not exist.
 
     Args:
-        measure: Which one.
+        measures: Which ones; what several need is counted once.
         rows: The labelled rows.
         weights: One line for each weighting, with a weight of at least 0 for each row.
     """
+    wanted = set(measures)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if measure in OF_SCORES:
-            return _of_scores(measure, rows, weights)
-        labels, flags = rows.labels, rows.flags
-        hits = weights @ (labels & flags).astype(np.float64)
-        false_alarms = weights @ (~labels & flags).astype(np.float64)
-        misses = weights @ (labels & ~flags).astype(np.float64)
-        rest = weights @ (~labels & ~flags).astype(np.float64)
-        result: Numbers
-        match measure:
-            case Measure.PRECISION:
-                result = hits / (hits + false_alarms)
-            case Measure.RECALL:
-                result = hits / (hits + misses)
-            case Measure.F1:
-                result = 2 * hits / (2 * hits + false_alarms + misses)
-            case Measure.FALSE_POSITIVE_RATE:
-                result = false_alarms / (false_alarms + rest)
-            case _:
-                result = (hits + rest) / (hits + rest + false_alarms + misses)
-        return result
+        found = _of_flags(rows, weights) if wanted - OF_SCORES else {}
+        if wanted & OF_SCORES:
+            has = ~np.isnan(rows.scores)
+            found |= _of_scores(rows.scores[has], rows.labels[has], weights[:, has])
+    return {measure: found[measure] for measure in wanted}
 
 
-def _of_scores(measure: Measure, rows: Rows, weights: Numbers) -> Numbers:
-    has = ~np.isnan(rows.scores)
-    scores, labels = rows.scores[has], rows.labels[has].astype(np.float64)
-    weights = weights[:, has]
-    result: Numbers
-    if measure is Measure.BRIER:
-        result = weights @ (scores - labels) ** 2 / weights.sum(axis=1)
-        return result
+def _of_flags(rows: Rows, weights: Numbers) -> dict[Measure, Numbers]:
+    labels, flags = rows.labels, rows.flags
+    kinds = (labels & flags, ~labels & flags, labels & ~flags, ~labels & ~flags)
+    counts = weights @ np.stack(kinds, axis=1).astype(np.float64)
+    hits, false_alarms, misses, rest = counts.T
+    return {
+        Measure.PRECISION: hits / (hits + false_alarms),
+        Measure.RECALL: hits / (hits + misses),
+        Measure.F1: 2 * hits / (2 * hits + false_alarms + misses),
+        Measure.FALSE_POSITIVE_RATE: false_alarms / (false_alarms + rest),
+        Measure.ACCURACY: (hits + rest) / (hits + rest + false_alarms + misses),
+    }
+
+
+def _of_scores(scores: Numbers, labels: Bits, weights: Numbers) -> dict[Measure, Numbers]:
+    brier = weights @ (scores - labels) ** 2 / weights.sum(axis=1)
     order = np.argsort(-scores, kind="stable")
     scores, labels, weights = scores[order], labels[order], weights[:, order]
     # Equal scores are one threshold: only where the score changes can a line be drawn.
     ends = np.append(np.flatnonzero(np.diff(scores)), np.arange(len(scores))[-1:])
     nothing = np.zeros((len(weights), 1))
     hits = np.hstack([nothing, np.cumsum(weights * labels, axis=1)[:, ends]])
-    alarms = np.hstack([nothing, np.cumsum(weights * (1 - labels), axis=1)[:, ends]])
+    flagged = np.hstack([nothing, np.cumsum(weights, axis=1)[:, ends]])
+    alarms = flagged - hits
     positives, negatives = hits[:, -1], alarms[:, -1]
     gained = np.diff(hits, axis=1)
-    if measure is Measure.ROC_AUC:
-        above = (alarms[:, 1:] + alarms[:, :-1]) / 2
-        result = 1 - (gained * above).sum(axis=1) / (positives * negatives)
-    else:
-        flagged = hits[:, 1:] + alarms[:, 1:]
-        precision = np.divide(hits[:, 1:], flagged, out=np.zeros_like(flagged), where=flagged > 0)
-        result = (gained * precision).sum(axis=1) / positives
+    above = (alarms[:, 1:] + alarms[:, :-1]) / 2
+    roc_auc = 1 - (gained * above).sum(axis=1) / (positives * negatives)
+    reached = flagged[:, 1:]
+    precision = np.divide(hits[:, 1:], reached, out=np.zeros_like(reached), where=reached > 0)
+    pr_auc = (gained * precision).sum(axis=1) / positives
     # With rows of one kind alone every score would look perfect.
-    result[(positives == 0) | (negatives == 0)] = np.nan
-    return result
+    alone = (positives == 0) | (negatives == 0)
+    roc_auc[alone] = pr_auc[alone] = np.nan
+    return {Measure.BRIER: brier, Measure.ROC_AUC: roc_auc, Measure.PR_AUC: pr_auc}
 
 
 def _missing(measure: Measure, rows: Rows) -> str:
