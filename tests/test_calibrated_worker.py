@@ -10,6 +10,7 @@ from tests.flow.stores import DictCache
 from tests.memory_worker import MemoryWorker, until
 from tests.policy.calibrations import calibration
 from tests.policy.documents import FRONT, document
+from tests.policy.releases import change, text
 from tests.samples import admission, answered, input_record, policy
 
 from afterguard.contracts.errors import PolicyError
@@ -17,7 +18,9 @@ from afterguard.contracts.policies import Policy
 from afterguard.judging_room import judging_room
 from afterguard.policy.calibration import FittedScores, fitted_scores
 from afterguard.policy.calibration_document import write_calibration
-from afterguard.policy.document import read_policy
+from afterguard.policy.document import parse_policy, read_policy
+from afterguard.policy.store import Release
+from afterguard.policy.store_folder import FolderPolicyStore
 from afterguard.settings import Settings
 from afterguard.telemetry.metrics import Metrics
 
@@ -96,6 +99,19 @@ async def test_a_calibration_of_something_else_leaves_the_score_alone(
     write_calibration(tmp_path / "calibration" / "queue.json", fitted)
     found = await verdict(settings, judging(0.99))
     assert (found["score"], found["score_calibrated"]) == (0.99, False)
+
+
+async def test_a_version_brings_its_calibration_along_and_is_judged_by_it_from_the_start(
+    tmp_path: Path,
+) -> None:
+    settings, _ = folder_with(tmp_path)
+    released = parse_policy(text(1), tmp_path / "queue.md")
+    fitted = calibration(released, "scripted-1", CURVE).model_dump_json()
+    store = FolderPolicyStore(tmp_path / "store")
+    await store.change(change(1, release=Release(text(1), fitted)), expected=0)
+    found = await verdict(settings | {"store": tmp_path / "store"}, judging(0.99))
+    assert (found["policy_version"], found["score_calibrated"]) == (released.version, True)
+    assert (found["outcome"], found["reason"]) == ("uncertain", "score_in_band")
 
 
 async def test_a_kept_judgement_is_calibrated_anew() -> None:
