@@ -11,6 +11,7 @@ from afterguard.cli.policies import policies_app
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.engine.prompt import instructions
 from afterguard.policy.document import read_policy
+from afterguard.policy.golden import golden_path
 from afterguard.policy.registry import load_policies
 from afterguard.policy.settings import PolicySettings
 
@@ -19,10 +20,26 @@ LONG_BODY = BODY.replace("wait in an order.", "wait in an order. " + "They stand
 
 
 def write(folder: Path, policy_id: str, letter: str, body: str = LONG_BODY) -> Path:
-    """A policy with rule ids of its own letter."""
+    """A policy with rule ids of its own letter, and its golden set."""
     front = FRONT.replace("id: queue", f"id: {policy_id}").replace("Q", letter)
     path = folder / f"{policy_id}.md"
     path.write_text(document(front, body.replace("Q", letter)), encoding="utf-8")
+    write_golden(path, [f"{letter}1", f"{letter}2"])
+    return path
+
+
+def write_golden(document: Path, rules: list[str]) -> Path:
+    """Ten rows, of which one argues with the judge, and the first expect these rules."""
+    rows: list[dict[str, object]] = [
+        {"id": f"r-{number}", "content": f"message {number}", "expect": "no_violation"}
+        for number in range(10)
+    ]
+    for row, rule in zip(rows, rules, strict=False):
+        row |= {"expect": "violation", "rules": [rule]}
+    rows[-1]["tags"] = ["injection"]
+    path = golden_path(document)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     return path
 
 
@@ -102,6 +119,21 @@ def test_two_documents_of_one_id_are_a_fault(good: Path, tmp_path: Path) -> None
     code, out, _ = run("lint", tmp_path)
     assert code == ExitCode.CONFIGURATION
     assert f"{tmp_path / 'twin.md'}:1: id: good is the id of {good} too" in out
+
+
+def test_a_golden_set_that_is_missing_is_a_warning(good: Path) -> None:
+    golden_path(good).unlink()
+    code, out, _ = run("lint", good)
+    assert code == 0
+    assert f"{good}:1: warning: golden: {golden_path(good)} is not there" in out
+
+
+def test_a_fault_of_a_golden_set_is_told_with_those_of_its_document(good: Path) -> None:
+    with golden_path(good).open("a", encoding="utf-8") as file:
+        file.write("no row\n")
+    code, out, _ = run("lint", good)
+    assert code == ExitCode.CONFIGURATION
+    assert out.startswith(f"{golden_path(good)}:11: ")
 
 
 def test_a_document_named_twice_is_read_once(good: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tests.policy.documents import BODY, FRONT, PATH, document
 
-from afterguard.policy.lint import MOST_TOKENS, Remark, Report, clashes, lint
+from afterguard.policy.lint import Remark, Report, clashes, lint
+from afterguard.policy.lint_body import MOST_TOKENS
 
 DOUBT = "  - {id: Q3, title: In doubt, severity: low, action: escalate}\n"
 OTHER = Path("policies/other.md")

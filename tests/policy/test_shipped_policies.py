@@ -15,7 +15,8 @@ from afterguard.contracts.policies import Policy, Stage
 from afterguard.contracts.words import Action, Severity
 from afterguard.engine.formats.harmony import Harmony
 from afterguard.policy.document import parse_policy
-from afterguard.policy.lint import FEWEST_TOKENS, MOST_TOKENS, clashes, lint
+from afterguard.policy.lint import clashes, lint
+from afterguard.policy.lint_body import FEWEST_TOKENS, MOST_TOKENS
 from afterguard.policy.registry import load_policies, policy_files, shipped_policies
 from afterguard.policy.settings import PolicySettings
 

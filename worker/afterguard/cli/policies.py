@@ -18,22 +18,27 @@ from afterguard.cli.policies_compare import compare_command
 from afterguard.cli.policies_diff import diff_command
 from afterguard.cli.policies_history import history_command
 from afterguard.cli.policies_list import list_command
+from afterguard.cli.policies_new import new_command
 from afterguard.cli.policies_rollback import rollback_command
 from afterguard.cli.policies_shadow import shadow_command
 from afterguard.cli.policies_test import golden_command
 from afterguard.cli.policy_remarks import token_counter
 from afterguard.contracts.errors import PolicyError, SettingsError
 from afterguard.contracts.exit_codes import ExitCode
+from afterguard.contracts.policies import Policy
 from afterguard.engine.prompt import instructions
 from afterguard.flow.together import in_prompt_order
 from afterguard.policy.document import read_text
+from afterguard.policy.golden import golden_path, read_golden
 from afterguard.policy.lint import Report, clashes, lint
+from afterguard.policy.lint_golden import golden_remarks
 from afterguard.policy.registry import policy_files, shipped_policies
 from afterguard.settings import load_settings
 
 policies_app = typer.Typer(
     no_args_is_help=True, help="Check, try, compare and put in force written policies."
 )
+policies_app.command("new")(new_command)
 policies_app.command("list")(list_command)
 policies_app.command("diff")(diff_command)
 policies_app.command("test")(golden_command)
@@ -55,7 +60,7 @@ def lint_command(
     strict: bool = typer.Option(False, "--strict", help="Fail on warnings too."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
 ) -> None:
-    """Tell every fault of every document in one go, with file, line and field.
+    """Tell every fault of every document and its golden set in one go, with file, line and field.
 
     Faults keep a worker from starting. Warnings say what makes a policy hard to follow; they
     refuse nothing unless --strict is given. Exits 78 on faults.
@@ -115,9 +120,20 @@ def _documents(paths: Sequence[Path] | None, config: Path | None) -> list[Path]:
 
 def _report(file: Path, count: Callable[[str], int] | None) -> Report:
     try:
-        return lint(read_text(file), file, count)
+        report = lint(read_text(file), file, count)
     except PolicyError as error:
         return Report(file, faults=(error,))
+    return report if report.policy is None else _with_golden_set(report, report.policy)
+
+
+def _with_golden_set(report: Report, policy: Policy) -> Report:
+    path = golden_path(report.file, policy.id)
+    try:
+        rows = read_golden(path, policy) if path.exists() else None
+    except PolicyError as error:
+        return report._replace(faults=(error, *error.others))
+    remarks = golden_remarks(policy, report.file, path, rows)
+    return report._replace(warnings=(*report.warnings, *remarks))
 
 
 def _tell(reports: list[Report]) -> None:

@@ -1,7 +1,7 @@
 """A policy as data; its document form is read by `afterguard.policy`."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -15,7 +15,9 @@ from pydantic import (
 
 from afterguard.contracts.words import Action, Effort, Kind, Lane, Role, Severity
 
-PolicyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
+ID_PATTERN: Final = r"^[a-z][a-z0-9-]{1,63}$"
+
+PolicyId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}[0-9]$")]
 # Titles stand in the model's prompt, where a second line would be text of its own.
 Title = Annotated[
