@@ -73,7 +73,9 @@ async def test_every_event_is_acted_upon_as_if_nothing_were_on_trial(
     assert len(audit) == 2 * EVENTS
     assert worker.log.records(worker.topics.dead_letters) == []
     interventions = worker.log.records(worker.topics.interventions)
-    assert [orjson.loads(it.value or b"")["policy_ids"] for it in interventions] == [["queue"]] * EVENTS
+    assert [orjson.loads(it.value or b"")["policy_ids"] for it in interventions] == [
+        ["queue"]
+    ] * EVENTS
 
 
 async def test_a_backlog_gives_up_what_is_on_trial_and_nothing_else(
