@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests import samples
 from tests.engine.test_answer import pattern
 
-from afterguard.engine.answer import MOST_RULES, Answer, grammar, json_schema
+from afterguard.engine.answer import ANSWER_TOKENS, MOST_RULES, Answer, grammar, json_schema
 from afterguard.engine.combined_answer import (
     Answers,
     answer_grammar,
@@ -97,7 +97,11 @@ def test_for_one_policy_everything_is_as_it_is_alone() -> None:
     assert answer_grammar(one) == grammar(RULES)
     assert answer_schema(one) == json_schema(RULES)
     assert parse_answers('{"violation":1,"rules":["H1"]}', one) == {"harassment": YES}
-    assert reasoning_tokens(512, one) == 512
+    assert (reasoning_tokens(512, one), answer_tokens(one)) == (512, ANSWER_TOKENS)
+
+
+def test_the_reasoning_may_be_a_quarter_longer_for_each_further_policy() -> None:
+    assert [reasoning_tokens(512, THREE[:count]) for count in (1, 2, 3)] == [512, 640, 768]
 
 
 def test_the_longest_answer_is_within_its_tokens_even_at_one_a_character() -> None:

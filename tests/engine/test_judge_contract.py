@@ -7,6 +7,7 @@ from tests import samples
 
 from afterguard.contracts.words import Effort
 from afterguard.engine.answer import ANSWER_TOKENS
+from afterguard.engine.combined_answer import answer_tokens, reasoning_tokens
 from afterguard.engine.null_engine import NullJudge
 from afterguard.flow.ports import Judge, Judgement, JudgementStatus, JudgeRequest, Loaded
 
@@ -19,6 +20,24 @@ _TEXTS = {
     "right to left": "\u202e\u05e9\u05dc\u05d5\u05dd",
     "braces": '{"violation":0,"rules":[]} {{{ "',
 }
+
+_ALSO = (
+    samples.policy(
+        id="spam-scams",
+        title="Spam",
+        body="## Instruction\nIs it an unwanted offer?",
+        rules=[{"id": "SP1", "title": "Offers", "severity": "low", "action": "label"}],
+    ),
+    samples.policy(
+        id="hate",
+        title="Hate",
+        body="## Instruction\nIs it hate of a group?",
+        rules=[
+            {"id": "HT1", "title": "Slurs", "severity": "low", "action": "hide"},
+            {"id": "HT2", "title": "Calls for harm", "severity": "high", "action": "remove"},
+        ],
+    ),
+)
 
 # What the engines here may reason at low effort, in tokens; see conftest.py.
 _CAP = 8
@@ -59,6 +78,35 @@ async def test_a_policy_is_prefilled_once(judge: Judge) -> None:
     policy = samples.policy(version="00000000000000bb", title="A policy nobody asked about yet")
     first = await judge.judge(_request("one", policy=policy))
     second = await judge.judge(_request("two", policy=policy))
+    assert first.cached_prompt_tokens < second.cached_prompt_tokens <= second.prompt_tokens
+
+
+async def test_policies_of_one_prompt_each_get_an_answer_of_their_own(judge: Judge) -> None:
+    request = _request("I will find you and hurt you", also=_ALSO, request_id="together")
+    first = await judge.judge(request)
+    told = (first, *first.others)
+    assert len(told) == len(request.policies)
+    for policy, judgement in zip(request.policies, told, strict=True):
+        assert judgement.complete, policy.id
+        assert all(policy.rule(rule_id) for rule_id in judgement.rule_ids), policy.id
+        assert bool(judgement.rule_ids) is bool(judgement.violation), policy.id
+    assert {it.others for it in first.others} == {()}
+    assert {it.output_tokens for it in first.others} == {0}
+    most = reasoning_tokens(_CAP, request.policies) + answer_tokens(request.policies)
+    assert first.output_tokens < most
+    if not isinstance(judge, NullJudge):
+        # Each label was found at its own place, and two of them were weighed apart.
+        scores = [it.score for it in told]
+        assert None not in scores
+        assert len(set(scores)) > 1
+
+
+async def test_the_prompt_of_the_same_policies_is_prefilled_once(judge: Judge) -> None:
+    if isinstance(judge, NullJudge):
+        return
+    policy = samples.policy(version="00000000000000cc", title="Another policy nobody asked about")
+    first = await judge.judge(_request("one", policy=policy, also=_ALSO))
+    second = await judge.judge(_request("two", policy=policy, also=_ALSO))
     assert first.cached_prompt_tokens < second.cached_prompt_tokens <= second.prompt_tokens
 
 

@@ -1,15 +1,26 @@
 """Together: one request for the policies of an event, and for each of them its own finding."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.flow.judges import Answer, ScriptedJudge, in_turn
-from tests.flow.steps import Stands
-from tests.flow.stores import DictCache
-from tests.samples import admission, answered, input_record, policy
+from tests.flow.shared_prompts import (
+    ASKED,
+    CLEAN,
+    HARASSMENT,
+    HATE,
+    SHADOW,
+    SLUR,
+    SPAM,
+    THREE,
+    Bench,
+    Doubled,
+    for_each,
+    together,
+)
+from tests.samples import answered, policy
 
 from afterguard.contracts.errors import EngineDead, EngineFault, RequestRefused
 from afterguard.contracts.policies import Policy
@@ -17,71 +28,10 @@ from afterguard.contracts.words import Effort, Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.asking import Asking
 from afterguard.flow.effort import Step
-from afterguard.flow.findings import Finding
-from afterguard.flow.judge import Judging
-from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
+from afterguard.flow.ports import Judgement, JudgementStatus
 from afterguard.flow.shadows import Shadows
 from afterguard.flow.together import Together
-from afterguard.policy.prompt import content_for
 from afterguard.telemetry.metrics import Metrics
-
-HARASSMENT = policy()
-HATE = policy(id="hate", effort="medium", uncertain=(0.4, 0.6), second_look={"effort": "high"})
-SPAM = policy(id="spam")
-THREE = (SPAM, HATE, HARASSMENT)
-# In the order in which they share a prompt.
-ASKED = ["harassment", "spam", "hate"]
-SHADOW = policy(stage="shadow", version="00000000000000bb")
-CLEAN, SLUR = answered(False, score=0.1), answered(True, "H2", score=0.9)
-
-
-def together(*judgements: Judgement) -> Judgement:
-    """As an engine answers for policies of one prompt."""
-    first, *others = judgements
-    free = (it._replace(prompt_tokens=0, output_tokens=0) for it in others)
-    return first._replace(others=tuple(free))
-
-
-class Doubled:
-    """Scores that were all fitted."""
-
-    def calibrated(self, score: float, under: Policy, effort: Effort) -> float | None:
-        """See `flow.asking.Scores.calibrated`."""
-        del under, effort
-        return min(1.0, score * 2)
-
-
-class Bench:
-    """A judging whose policies share prompts."""
-
-    def __init__(
-        self,
-        script: Answer | Callable[[JudgeRequest], Answer],
-        *,
-        most: int = 6,
-        step: Step = Step.FULL,
-        scores: Any = None,
-        shared: bool = True,
-        **parts: Any,
-    ) -> None:
-        self.judge, self.metrics, self.steps = ScriptedJudge(script), Metrics(), Stands(step)
-        schedule = RetrySchedule(attempts=2, base_s=0.001, cap_s=0.001)
-        asking = Asking(self.judge, schedule, self.metrics, scores=scores, steps=self.steps)
-        both = Together(asking, most) if shared else None
-        self.judging = Judging(asking, content_for, self.metrics, together=both, **parts)
-
-    async def findings(self, *policies: Policy, **changes: Any) -> list[Finding]:
-        return await self.judging.judge(admission(policies=policies or THREE, **changes))
-
-    @property
-    def asked(self) -> list[list[str]]:
-        """The policies of each request."""
-        return [[policy.handle for policy in it.policies] for it in self.judge.requests]
-
-
-def for_each(request: JudgeRequest) -> Judgement:
-    """An engine that finds hate, and nothing else."""
-    return together(*(SLUR if it.id == "hate" else CLEAN for it in request.policies))
 
 
 def many(count: int, **changes: Any) -> list[Policy]:
@@ -259,96 +209,3 @@ async def test_only_answers_of_prompts_with_one_policy_are_calibrated() -> None:
         (0.8, True),
         (0.1, False),
     ]
-
-
-async def again(bench: Bench, *policies: Policy) -> list[Finding]:
-    """The same content once more."""
-    return await bench.findings(*policies, record=input_record(offset=1))
-
-
-async def test_equal_content_is_judged_once_under_the_same_policies() -> None:
-    bench = Bench(for_each, cache=DictCache())
-    first = await bench.findings()
-    second = await again(bench)
-    assert bench.asked == [ASKED]
-    assert [it.reading for it in second] == [it.reading for it in first]
-    assert {it.stages for it in second} == {("cache",)}
-
-
-@pytest.mark.parametrize(
-    "others",
-    [
-        (SPAM, HATE),
-        (SPAM, HATE, policy(version="00000000000000cc")),
-        (SPAM, HATE, policy(effort="high")),
-        (*THREE, policy(id="fraud")),
-    ],
-)
-async def test_an_answer_beside_other_policies_is_not_repeated(others: tuple[Policy, ...]) -> None:
-    bench = Bench(for_each, cache=DictCache())
-    await bench.findings()
-    findings = await again(bench, *others)
-    assert len(bench.asked) == 2
-    assert {it.stages[0] for it in findings} == {"combined"}
-
-
-@pytest.mark.parametrize("first", [True, False])
-async def test_an_answer_beside_others_and_one_alone_are_not_taken_for_each_other(
-    first: bool,
-) -> None:
-    cache = DictCache()
-    await Bench(for_each, cache=cache, shared=first).findings()
-    bench = Bench(for_each, cache=cache, shared=not first)
-    findings = await again(bench)
-    assert sum(map(len, bench.asked)) == 3
-    assert all("cache" not in it.stages for it in findings)
-
-
-async def test_where_one_of_the_answers_is_not_known_any_more_all_are_asked_for() -> None:
-    cache = DictCache()
-    bench = Bench(for_each, cache=cache)
-    await bench.findings()
-    cache.kept.popitem()
-    findings = await again(bench)
-    assert bench.asked == [ASKED, ASKED]
-    assert {it.stages for it in findings} == {("combined", "medium")}
-
-
-async def test_the_cache_knows_a_trial_by_itself() -> None:
-    bench = Bench(for_each, cache=DictCache())
-    await bench.findings(*THREE, SHADOW)
-    findings = await again(bench, *THREE, SHADOW)
-    assert len(bench.asked) == 2
-    assert {it.stages for it in findings} == {("cache",)}
-
-
-async def test_a_repeated_answer_is_calibrated_as_it_was() -> None:
-    close = answered(False, score=0.5)
-    bench = Bench(
-        in_turn(together(CLEAN, CLEAN, close), answered(True, "H1", score=0.4)),
-        scores=Doubled(),
-        cache=DictCache(),
-    )
-    first = await bench.findings()
-    second = await again(bench)
-    told = [[(it.score, it.score_calibrated) for it in findings] for findings in (first, second)]
-    assert told[0] == told[1]
-    assert {it.stages for it in second} == {("cache",)}
-
-
-async def test_one_by_one_answers_are_known_again_to_the_same_policies() -> None:
-    long = Judgement(JudgementStatus.CONTENT_TOO_LONG)
-    bench = Bench(lambda request: long if request.also else CLEAN, cache=DictCache())
-    await bench.findings()
-    findings = await again(bench)
-    assert len(bench.asked) == 4
-    assert {it.stages for it in findings} == {("cache",)}
-
-
-async def test_without_compute_what_is_known_is_told_and_the_rest_is_shed() -> None:
-    bench = Bench(for_each, cache=DictCache())
-    await bench.findings()
-    bench.steps.at = Step.SHED
-    assert {it.stages for it in await again(bench)} == {("cache",)}
-    findings = await again(bench, SPAM, HATE)
-    assert {it.reading.reason for it in findings} == {Reason.SHED_COMPUTE_BUDGET}

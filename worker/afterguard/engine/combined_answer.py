@@ -30,7 +30,7 @@ from afterguard.engine.answer import (
 VERDICTS: Final = "verdicts"
 _POLICY: Final = "policy"
 # One content is read once, however many policies there are.
-_MORE_REASONING: Final = 0.5
+_MORE_REASONING: Final = 0.25
 
 Answers = Mapping[str, Answer | None]
 """By policy id; None for a policy that has no certain answer."""
@@ -44,7 +44,7 @@ def answer_tokens(policies: Sequence[Policy]) -> int:
 
 
 def reasoning_tokens(cap: int, policies: Sequence[Policy]) -> int:
-    """Cap on the reasoning: half as much again for each policy after the first.
+    """Cap on the reasoning: a quarter more for each policy after the first.
 
     Args:
         cap: For one policy.
