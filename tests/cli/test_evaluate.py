@@ -18,7 +18,9 @@ from tests.evaluation.published_forms import (
     json_lines,
     table,
 )
+from tests.policy.documents import FRONT, document
 
+from afterguard.contracts.words import Outcome
 from afterguard.evaluation.results import RESULTS, read_results
 
 ROWS = [
@@ -176,6 +178,18 @@ def test_a_judge_that_no_policy_names_is_told(data: Path, tmp_path: Path) -> Non
     told = evaluated(data, tmp_path / "run", "--judges", "model,classifier")
     assert told.code == 78
     assert "no classifier is named by the policy harassment" in told.err
+
+
+def test_what_a_classifier_gives_no_score_for_has_failed_and_is_not_clean(
+    data: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "harassment.md"
+    front = FRONT.replace("id: queue", "id: harassment")
+    policy.write_text(document(f"{front}judge: classifier\nclassifier: {{name: not-fitted}}\n"))
+    out = tmp_path / "run"
+    told = afterguard("eval", "-p", policy, "-d", data, "--out", out, "--judges", "classifier")
+    assert told.code == 0
+    assert {it.outcome for it in read_results(out)} == {Outcome.FAILED}
 
 
 def test_without_the_packages_of_the_extra_it_says_which(

@@ -9,11 +9,14 @@ from tests.samples import policy
 from afterguard.engine.settings import EngineSettings
 from afterguard.evaluation.run_record import (
     RECORD,
+    RunRecord,
     differences,
     read_record,
     record_of,
     save_record,
 )
+from afterguard.policy.settings import PolicySettings
+from afterguard.prefilter.settings import PrefilterSettings
 from afterguard.settings import Settings
 
 ROWS = [row(0)]
@@ -73,3 +76,37 @@ def test_other_arguments_of_the_engine_are_a_difference() -> None:
     other = BEFORE.engine.model_copy(update={"args_sha256": "1" * 64})
     changed = BEFORE.model_copy(update={"engine": other})
     assert [it.partition(":")[0] for it in differences(BEFORE, changed)] == ["engine.args_sha256"]
+
+
+def test_a_classifier_or_a_calibration_that_was_fitted_anew_is_a_difference(tmp_path: Path) -> None:
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "sellers").mkdir()
+    calibration = tmp_path / "calibration" / "harassment.json"
+    weights = tmp_path / "sellers" / "weights.npz"
+    judged_by = policy(judge="classifier", classifier={"name": "sellers"})
+
+    def made() -> RunRecord:
+        return record_of(
+            Settings(
+                policies=PolicySettings(directory=tmp_path),
+                prefilter=PrefilterSettings(directory=tmp_path),
+            ),
+            [judged_by],
+            [],
+            judges=[],
+            limit=None,
+            sample=None,
+            unlabelled_too=False,
+            embedded=False,
+        )
+
+    for path in (calibration, weights):
+        path.write_text("one")
+    before = made()
+    assert differences(before, made()) == []
+    calibration.write_text("two")
+    weights.write_text("two")
+    assert [it.partition(":")[0] for it in differences(before, made())] == [
+        "policies.0.classifier_sha256",
+        "policies.0.calibration_sha256",
+    ]

@@ -20,6 +20,7 @@ from afterguard.contracts.words import Effort, Outcome
 from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
 from afterguard.embedded.model import prepare_model
 from afterguard.engine.create import create_judge
+from afterguard.engine.settings import EngineSettings
 from afterguard.evaluation.bench import open_bench
 from afterguard.evaluation.cost import Prices
 from afterguard.evaluation.datasets import DataSet, Form, read_data, without_rows
@@ -134,7 +135,11 @@ async def _judge(
         save_record(folder, record)
 
     stop = asyncio.Event()
-    judge = create_judge(settings.engine, registry=CollectorRegistry(), progress=_say)
+    engine = settings.engine
+    if all(task.judge == CLASSIFIER for task in left):
+        # No model is asked: what a classifier gives no score for has failed.
+        engine = EngineSettings(kind="null")
+    judge = create_judge(engine, registry=CollectorRegistry(), progress=_say)
     with on_signals(stop.set), progress_of(len(left)) as show:
         async with open_bench(settings, judge=judge) as bench:
             return await sit(

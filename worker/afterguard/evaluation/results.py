@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.words import Effort, Kind, Outcome, Reason
-from afterguard.flow.findings import Finding
+from afterguard.flow.findings import Finding, Reading
 from afterguard.policy.calibration import what_is_read
 from afterguard.policy.labelled import LabelledRow
 
@@ -113,12 +113,15 @@ def result_of(row: LabelledRow, finding: Finding, *, judge: str, engine: str, mo
     Args:
         row: What was judged.
         finding: Under one policy, which it names.
-        judge: `model` or `classifier`.
+        judge: `model` or `classifier`; what a classifier gave no score for has failed.
         engine: Name of the engine, unless the finding names another.
         model: Id of the model, unless the finding names another.
     """
     policy, reading, judgement = finding.policy, finding.reading, finding.judgement
     assert policy is not None, "a finding of an evaluation has a policy"
+    if judge == CLASSIFIER and finding.judged_by is None:
+        # At work the model is asked instead. Here that would be the model's figure, not its own.
+        reading = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
     event = row.event
     text = text_of(row)
     engine, model = finding.judged_by or (engine, model)

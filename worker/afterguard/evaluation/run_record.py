@@ -18,6 +18,7 @@ from afterguard import __version__
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.policies import Policy
 from afterguard.evaluation.datasets import DataSet
+from afterguard.policy.calibration import calibration_folder
 from afterguard.settings import Settings
 
 RECORD: Final = "run.json"
@@ -41,6 +42,10 @@ class PolicyRecord(BaseModel):
     threshold: float
     uncertain: tuple[float, float] | None = None
     rules: tuple[str, ...] = ()
+    judge: str = "model"
+    classifier: str | None = Field(default=None, description="Its own, or that of its prefilter.")
+    classifier_sha256: str | None = Field(default=None, description="Of what was fitted.")
+    calibration_sha256: str | None = Field(default=None, description="Of what scores go through.")
 
 
 class BadRowRecord(BaseModel):
@@ -133,18 +138,7 @@ def record_of(
     engine = settings.engine
     return RunRecord(
         began_at=datetime.now(UTC),
-        policies=tuple(
-            PolicyRecord(
-                id=it.id,
-                version=it.version,
-                title=it.title,
-                effort=it.effort.value,
-                threshold=it.threshold,
-                uncertain=it.uncertain,
-                rules=tuple(rule.id for rule in it.rules),
-            )
-            for it in policies
-        ),
+        policies=tuple(_policy_record(it, settings) for it in policies),
         data=tuple(_data_record(it, chosen) for it, chosen in data),
         engine=EngineRecord(
             kind=engine.kind,
@@ -224,6 +218,38 @@ def write_whole(path: Path, content: bytes) -> None:
 
 _SORTED: Final = orjson.OPT_SORT_KEYS
 _INDENTED: Final = orjson.OPT_INDENT_2
+
+
+def _policy_record(policy: Policy, settings: Settings) -> PolicyRecord:
+    named = policy.classifier.name if policy.classifier else None
+    classifier = named or (policy.prefilter.classifier if policy.prefilter else None)
+    fitted = calibration_folder(settings.policies)
+    return PolicyRecord(
+        id=policy.id,
+        version=policy.version,
+        title=policy.title,
+        effort=policy.effort.value,
+        threshold=policy.threshold,
+        uncertain=policy.uncertain,
+        rules=tuple(rule.id for rule in policy.rules),
+        judge=policy.judge.value,
+        classifier=classifier,
+        classifier_sha256=_sha256(settings.prefilter.directory / classifier)
+        if classifier
+        else None,
+        calibration_sha256=_sha256(fitted / f"{policy.id}.json") if fitted else None,
+    )
+
+
+def _sha256(path: Path) -> str | None:
+    """Of a file, or of all files of a folder; None when there is none."""
+    files = [path] if path.is_file() else sorted(it for it in path.rglob("*") if it.is_file())
+    if not files:
+        return None
+    digest = sha256()
+    for file in files:
+        digest.update(sha256(file.name.encode()).digest() + sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _data_record(data: DataSet, chosen: int) -> DataRecord:
