@@ -146,3 +146,10 @@ def test_a_key_says_what_the_text_says(text: str) -> None:
 def test_a_word_of_a_hundred_thousand_letters_is_no_trouble() -> None:
     word = "a" + "é" * 100_000 + "а"
     assert normal_form(word) == "a" + "é" * 100_000 + "a"
+
+
+def test_of_a_very_long_text_the_beginning_is_looked_at_and_it_is_a_question_of_its_own() -> None:
+    beginning = "é" * 10_000
+    assert disguises(beginning[:-1] + "\u200b") == (Disguise.HIDDEN,)
+    assert disguises(beginning + "\u200b") == ()
+    assert key_form(beginning + "\u200b") == beginning + "\u200b"

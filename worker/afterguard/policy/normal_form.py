@@ -59,6 +59,8 @@ _WIDE: Final = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 # Wide letters are at home among these.
 _EAST_ASIAN: Final = re.compile("[\u3001-\u30ff\u3105-\u312f\u3400-\u9fff\uac00-\ud7af]")
 _MOST_PASSES: Final = 8
+# The event loop waits for these looks: ten milliseconds at the very worst, for a text made to be slow.
+_MOST_LOOKED_AT: Final = 10_000
 
 
 class Disguise(StrEnum):
@@ -91,8 +93,9 @@ def key_form(content: str) -> str:
     Only what cannot change the meaning is taken away: the dress of letters and zero-width
     characters, wherever they stand. Where the place matters, as with a look-alike letter in the
     name of a bank's site or a mark that turns the order of letters, the content counts as it is.
+    So does a content of more than 10,000 characters: nobody sends that in many dresses.
     """
-    if content.isascii():
+    if content.isascii() or len(content) > _MOST_LOOKED_AT:
         return content
     plain = content
     if _MAY_HIDE.search(content):
@@ -104,9 +107,13 @@ def key_form(content: str) -> str:
 
 
 def disguises(text: str) -> tuple[Disguise, ...]:
-    """How the characters of a text hide what it says; nothing for text as people write it."""
+    """How the characters of a text hide what it says; nothing for text as people write it.
+
+    The first 10,000 characters are looked at.
+    """
     if text.isascii():
         return ()
+    text = text[:_MOST_LOOKED_AT]
     found = []
     if _MAY_HIDE.search(text) and _hides(text):
         found.append(Disguise.HIDDEN)
