@@ -59,7 +59,7 @@ _WIDE: Final = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 # Wide letters are at home among these.
 _EAST_ASIAN: Final = re.compile("[\u3001-\u30ff\u3105-\u312f\u3400-\u9fff\uac00-\ud7af]")
 _MOST_PASSES: Final = 8
-# The event loop waits for these looks: ten milliseconds at the very worst, for a text made to be slow.
+# The event loop waits for these looks: some ten milliseconds, for a text that was made to be slow.
 _MOST_LOOKED_AT: Final = 10_000
 
 
