@@ -11,7 +11,7 @@ from tests.flow.stores import DictCache, DictSeen
 from tests.samples import NOON, admission, answered, input_record, policy
 
 from afterguard.contracts.errors import EngineDead, EngineFault, RequestRefused
-from afterguard.contracts.policies import Policy
+from afterguard.contracts.policies import Policy, Prefilter
 from afterguard.contracts.words import Lane, Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admission
@@ -20,7 +20,8 @@ from afterguard.flow.decide import Decide, Decision
 from afterguard.flow.effort import Step
 from afterguard.flow.findings import Finding
 from afterguard.flow.judge import Judging
-from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
+from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest, Screened
+from afterguard.flow.screening import Screening
 from afterguard.flow.settings import DecideSettings
 from afterguard.flow.shadows import PRIORITY_BEHIND, Shadows
 from afterguard.policy.prompt import content_for
@@ -160,6 +161,30 @@ async def test_a_judgement_that_cannot_be_kept_costs_a_shadow_its_own_verdict_al
     found = await judging
     assert found[SHADOW.handle].reading[:2] == (Outcome.FAILED, Reason.INTERNAL_FAULT)
     assert found[ACTIVE.handle].reading.outcome is Outcome.NO_VIOLATION
+
+
+class HungClassifiers:
+    """Classifiers that never answer."""
+
+    async def score(self, policy: Policy, text: str) -> Screened | None:
+        """Never."""
+        del policy, text
+        await asyncio.Event().wait()
+        return None
+
+
+async def test_a_shadow_s_classifier_that_hangs_does_not_hold_up_the_others() -> None:
+    prefiltered = SHADOW.model_copy(update={"prefilter": Prefilter(classifier="queue-1")})
+    screening = Screening(
+        HungClassifiers(),
+        lambda event: str(event.content),
+        Metrics().policies.prefilter,
+        bypass_share=0,
+    )
+    bench = Bench(ScriptedJudge(answered(True, "H1")), screening=screening)
+    found = await bench.findings(ACTIVE, prefiltered)
+    assert found[ACTIVE.handle].reading.outcome is Outcome.VIOLATION
+    assert found[prefiltered.handle].reading.reason is Reason.SHADOW_CUT
 
 
 async def test_an_engine_that_dies_under_a_shadow_ends_the_judging() -> None:

@@ -80,12 +80,8 @@ class Judging:
             alone = tuple(policy for policy in alone if policy.shadow)
         findings = await self._recall(admission, [(policy,) for policy in alone], content)
         left = [policy for policy in admission.policies if policy.handle not in findings]
-        if left and self._screening is not None:
-            sieve = await self._screening.screen(admission, left)
-            asked = await self._ask_all(admission, sieve.left, content) if sieve.left else {}
-            findings |= sieve.settled | self._screening.told(sieve, asked)
-        elif left:
-            findings |= await self._ask_all(admission, left, content)
+        if left:
+            findings |= await self._find(admission, left, content)
         return [findings[policy.handle] for policy in admission.policies]
 
     async def _duplicate(self, admission: Admission, content: str) -> bool:
@@ -135,19 +131,31 @@ class Judging:
             _mark_away(admission)
         return known
 
-    async def _ask_all(
+    async def _find(
         self, admission: Admission, policies: Sequence[Policy], content: str
     ) -> dict[str, Finding]:
         acting, shadows = acting_first(policies)
         if not shadows or self._shadows is None:
-            return await self._ask(admission, policies, content)
+            return await self._screen(admission, policies, content)
         return await self._shadows.beside(
-            self._ask(admission, acting, content) if acting else None,
+            self._screen(admission, acting, content) if acting else None,
             shadows,
             lambda policy: self._under(admission, policy, content),
             lambda: self._clock() - admission.received,
             shed=None if self._asking.step(admission.lane) is Step.FULL else _SHED,
         )
+
+    async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
+        return (await self._screen(admission, (policy,), content))[policy.handle]
+
+    async def _screen(
+        self, admission: Admission, policies: Sequence[Policy], content: str
+    ) -> dict[str, Finding]:
+        if self._screening is None:
+            return await self._ask(admission, policies, content)
+        sieve = await self._screening.screen(admission, policies)
+        asked = await self._ask(admission, sieve.left, content) if sieve.left else {}
+        return sieve.settled | self._screening.told(sieve, asked)
 
     async def _ask(
         self, admission: Admission, policies: Sequence[Policy], content: str
@@ -178,9 +186,6 @@ class Judging:
         for answers in found:
             known |= answers
         return known
-
-    async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
-        return (await self._answered(admission, (policy,), content))[policy.handle]
 
     async def _answered(
         self, admission: Admission, group: Group, content: str
