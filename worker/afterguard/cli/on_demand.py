@@ -3,8 +3,9 @@
 Loading all of them takes a second of processor time, most of it for what a worker needs.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import typer
 from typer.core import TyperGroup
@@ -30,12 +31,14 @@ MARKUP: Final = "markdown"
 
 
 class OnDemand(TyperGroup):
-    """The commands of `COMMANDS`."""
+    """A group whose commands stand in `where`."""
+
+    where: ClassVar[Mapping[str, str]] = COMMANDS
 
     @property  # type: ignore[override]
     def commands(self) -> dict[str, Any]:
         """All of them, loaded."""
-        return {name: self.get_command(None, name) for name in COMMANDS}
+        return {name: self.get_command(None, name) for name in self.where}
 
     @commands.setter
     def commands(self, none: dict[str, Any]) -> None:
@@ -45,15 +48,15 @@ class OnDemand(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 (typer has its own click)
         """Their names."""
         del ctx
-        return list(COMMANDS)
+        return list(self.where)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
         """The command of this name, loaded; None when there is none."""
         del ctx
-        where = COMMANDS.get(cmd_name)
-        if where is None:
+        place = self.where.get(cmd_name)
+        if place is None:
             return None
-        module, _, name = where.partition(":")
+        module, _, name = place.partition(":")
         found = getattr(import_module(f"afterguard.cli.{module}"), name)
         if isinstance(found, typer.Typer):
             found.rich_markup_mode = MARKUP
@@ -65,3 +68,8 @@ class OnDemand(TyperGroup):
         )
         alone.command(cmd_name)(found)
         return typer.main.get_command(alone)
+
+
+def on_demand(commands: Mapping[str, str]) -> type[OnDemand]:
+    """The class of a group with these commands, in the form of `COMMANDS`."""
+    return type("OnDemandGroup", (OnDemand,), {"where": commands})

@@ -68,7 +68,7 @@ async def _activate(config: Path | None, wish: _Wish) -> ExitCode:
         if await _in_force(it, found):
             typer.echo(f"{found.name} is in force already; nothing was changed")
             return ExitCode.DRAINED
-        tell_warnings(found)
+        tell_warnings(found.release.text, found.file or Path(found.name))
         run = await _golden(it, found, wish)
         if run is not None:
             tell_golden(run.report)

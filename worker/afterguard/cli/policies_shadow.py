@@ -58,7 +58,7 @@ async def _begin(
         in_force = it.state.active(policy.id) or (in_folder and in_folder.policy.version)
         if in_force == policy.version:
             raise SettingsError([f"{found.name} is in force: there is nothing to try"])
-        tell_warnings(found)
+        tell_warnings(found.release.text, found.file or Path(found.name))
         change = Change(
             policy_id=policy.id,
             act=Act.SHADOW,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import typer
 
-from afterguard.cli.policy_desk import Version
 from afterguard.contracts.errors import EngineUnavailable
 from afterguard.engine.formats.harmony import Harmony
 from afterguard.policy.lint import lint
@@ -22,8 +21,8 @@ def token_counter() -> Callable[[str], int] | None:
     return lambda text: len(encode(text))
 
 
-def tell_warnings(version: Version) -> None:
-    """Show the warnings on stderr; faults were told when it was read."""
-    report = lint(version.release.text, version.file or Path(version.name), token_counter())
+def tell_warnings(text: str, file: Path) -> None:
+    """Show the warnings on a document on stderr; faults were told when it was read."""
+    report = lint(text, file, token_counter())
     for warning in report.warnings:
         typer.secho(str(warning), err=True, fg=typer.colors.YELLOW)
