@@ -13,9 +13,15 @@ HEAVY = (
     "accelerate",
     "confluent_kafka",
     "gguf",
+    "jinja2",
+    "matplotlib",
     "noida_db",
+    "numpy",
+    "onnxruntime",
     "openai",
     "openai_harmony",
+    "scipy",
+    "sklearn",
     "tokenizers",
     "torch",
     "transformers",
@@ -24,8 +30,11 @@ HEAVY = (
 )
 
 
-@pytest.mark.parametrize("module", ["afterguard.cli.main", "afterguard.app", "afterguard.settings"])
-def test_a_command_starts_without_the_engines(module: str) -> None:
+@pytest.mark.parametrize(
+    "module",
+    ["afterguard.cli.main", "afterguard.cli.evaluate", "afterguard.app", "afterguard.settings"],
+)
+def test_a_command_starts_without_engines_and_extras(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
