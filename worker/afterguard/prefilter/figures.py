@@ -23,7 +23,8 @@ def figures_of(scores: Floats, violates: Labels, texts_per_s: float) -> FiguresC
 
     return FiguresCard(
         roc_auc=float(roc_auc_score(violates, scores)),
-        pr_auc=float(average_precision_score(violates, scores)),
+        # Its sum may end a last digit above 1.
+        pr_auc=min(1.0, float(average_precision_score(violates, scores))),
         brier=float(brier_score_loss(violates, scores)),
         base_rate=float(violates.mean()),
         reliability=_reliability(scores, violates),

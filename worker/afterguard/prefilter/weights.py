@@ -67,7 +67,11 @@ def fit_weights(features: Features, violates: NDArray[np.bool_]) -> Weights:
         [_scaled(features.words, word_idf), _scaled(features.chars, char_idf)], format="csr"
     )
     by_vector, first = _regression(features.vectors, labels, shares, _C_VECTORS)
-    by_term, second = _regression(terms, labels, shares, _C_TERMS)
+    # Buckets that nothing falls into get no weight, and cost nothing here.
+    filled = np.unique(terms.indices)
+    of_filled, second = _regression(terms[:, filled], labels, shares, _C_TERMS)
+    by_term = np.zeros(2 * BUCKETS, dtype=np.float32)
+    by_term[filled] = of_filled
     return Weights(
         by_vector,
         word_idf,
