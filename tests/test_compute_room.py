@@ -11,7 +11,7 @@ from tests.memory_worker import MemoryWorker, until
 from tests.policy.documents import FRONT, document
 from tests.samples import answered
 
-from afterguard.compute_room import compute_room
+from afterguard.compute_room import ComputeRoom, compute_room
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.words import Effort, Lane
 from afterguard.delivery.compute_budget import Compute
@@ -108,6 +108,7 @@ async def test_under_a_tiny_budget_a_worker_steps_down_in_order_and_sheds_last(
         Effort.HIGH: told[Step.FULL],
         Effort.LOW: told[Step.LOW_EFFORT],
     }
+    worker.app.gauges.look()
     sample = worker.app.metrics.registry.get_sample_value
     assert (
         sum(
@@ -148,11 +149,11 @@ def test_the_share_of_the_platform_is_shown_and_falls_when_nothing_is_judged() -
     settings = ComputeSettings(
         platform_tokens_per_hour=10_000, platform_engine_seconds_per_hour=7_200
     )
-    room = compute_room(settings, metrics, clock=lambda: now)
-    assert room is not None
+    room = ComputeRoom(settings, metrics, clock=lambda: now)
     room.spent.spend(Compute(500, 36.0), now)
 
     def share(kind: str) -> float | None:
+        room.look()
         labels = {"kind": kind}
         return metrics.registry.get_sample_value("afterguard_safety_compute_share", labels)
 

@@ -152,13 +152,14 @@ def build(
         transactional=transactional,
     )
     judging_settings = settings.judging
+    compute = compute_room(judging_settings.compute, metrics)
     dispatch = Dispatch(
         judging_room(
             settings,
             judge,
             metrics,
             trials=trials,
-            compute=compute_room(judging_settings.compute, metrics),
+            compute=compute,
             scores=scores,
             classifiers=classifiers,
             cache=cache,
@@ -211,7 +212,14 @@ def build(
         intake,
         settle,
         rebalance,
-        Gauges(metrics, consumer, assignments, budget, intake),
+        Gauges(
+            metrics,
+            consumer,
+            assignments,
+            budget,
+            intake,
+            also=[compute.look] if compute else [],
+        ),
         BudgetSteering(
             budget,
             TokenLimit(

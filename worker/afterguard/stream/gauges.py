@@ -1,7 +1,7 @@
 """Gauges: how the stream stands, looked at once a second rather than at every event."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 from afterguard.delivery.budget import TokenBudget
@@ -20,6 +20,7 @@ class Gauges:
         assignments: Know the ledgers.
         budget: Knows what is in flight.
         intake: Knows whether it is paused.
+        also: Looks of others at what is not the stream's, at the same time.
         interval_s: Between two looks, seconds.
         clock: Monotonic seconds.
     """
@@ -32,11 +33,13 @@ class Gauges:
         budget: TokenBudget,
         intake: Intake,
         *,
+        also: Iterable[Callable[[], None]] = (),
         interval_s: float = 1.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._metrics, self._consumer, self._assignments = metrics, consumer, assignments
         self._budget, self._intake = budget, intake
+        self._also = tuple(also)
         self._interval_s, self._clock = interval_s, clock
 
     async def run(self) -> None:
@@ -47,6 +50,8 @@ class Gauges:
 
     def look(self) -> None:
         """One look."""
+        for look in self._also:
+            look()
         metrics, now = self._metrics, self._clock()
         budget = self._budget.statistics()
         metrics.in_flight_tokens.set(budget.tokens)

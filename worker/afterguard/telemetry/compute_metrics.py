@@ -1,7 +1,6 @@
 """The metrics of what judging costs as objects, with the hot ones bound once."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from prometheus_client import Counter, Gauge
@@ -62,12 +61,12 @@ class ComputeMetrics:
         """Count one first answer that was in doubt."""
         self._second_looks.labels(policy_id, reason, result).inc()
 
-    def show_share(self, kind: str, share: Callable[[], float]) -> None:
-        """Show this share of the platform's compute, asked for anew each time."""
-        self._share.labels(kind).set_function(share)
+    def show_share(self, kind: str, share: float) -> None:
+        """Show this share of the platform's compute."""
+        self._share.labels(kind).set(share)
 
-    def show_budget(self, used: Callable[[], float], step: Callable[[Lane], float]) -> None:
+    def show_budget(self, used: float, steps: Mapping[Lane, int]) -> None:
         """Show how much of the budget is used and where each lane stands."""
-        self._used.set_function(used)
-        for lane in Lane:
-            self._step.labels(lane.value).set_function(partial(step, lane))
+        self._used.set(used)
+        for lane, step in steps.items():
+            self._step.labels(lane.value).set(step)

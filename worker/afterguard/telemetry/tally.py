@@ -5,28 +5,32 @@ several are fed for each request, that is felt. A tally is a plain number.
 """
 
 from collections.abc import Iterator
+from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Metric
 from prometheus_client.registry import Collector
 
 
 class Tally:
-    """What was added to one counter and is not in it yet."""
+    """What was added up for one counter, and how much of it the counter has."""
 
-    __slots__ = ("_counter", "_pending")
+    __slots__ = ("_counted", "_counter", "_total")
 
     def __init__(self, counter: Counter) -> None:
-        self._counter, self._pending = counter, 0.0
+        self._counter = counter
+        self._total = self._counted = 0.0
 
     def add(self, amount: float) -> None:
         """Add something; on the event loop alone."""
-        self._pending += amount
+        self._total += amount
 
     def bring_up(self) -> None:
-        """Bring the counter up to date."""
-        if self._pending:
-            self._counter.inc(self._pending)
-            self._pending = 0.0
+        """Bring the counter up to date; in any thread, in one at a time."""
+        # The event loop may add meanwhile, so the total is read once and never written here.
+        total = self._total
+        if total > self._counted:
+            self._counter.inc(total - self._counted)
+            self._counted = total
 
 
 class Tallies(Collector):
@@ -38,6 +42,7 @@ class Tallies(Collector):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._tallies: list[Tally] = []
+        self._looking = Lock()
         registry.register(self)
 
     def of(self, counter: Counter) -> Tally:
@@ -48,6 +53,8 @@ class Tallies(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Nothing of its own."""
-        for tally in self._tallies:
-            tally.bring_up()
+        # The page of metrics is made in threads, perhaps two at once.
+        with self._looking:
+            for tally in self._tallies:
+                tally.bring_up()
         return iter(())
