@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.flow.judges import Answer, ScriptedJudge, in_turn
-from tests.flow.shared_prompts import (
+from tests.flow.prompts import (
     ASKED,
     CLEAN,
     HARASSMENT,

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.flow.judges import in_turn
-from tests.flow.shared_prompts import (
+from tests.flow.prompts import (
     ASKED,
     CLEAN,
     HATE,
