@@ -12,7 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from afterguard.evaluation.bootstrap import Interval, intervals
 from afterguard.evaluation.citations import Citations, citations
-from afterguard.evaluation.curves import CurvePoint, precision_recall_curve, roc_curve
+from afterguard.evaluation.curves import (
+    Bin,
+    CurvePoint,
+    precision_recall_curve,
+    reliability,
+    roc_curve,
+)
 from afterguard.evaluation.groups import grouped
 from afterguard.evaluation.measures import Confusion, Figure, confusion
 from afterguard.evaluation.results import Result
@@ -73,6 +79,9 @@ class Curves(_Part):
 
     precision_recall: tuple[CurvePoint, ...]
     roc: tuple[CurvePoint, ...]
+    reliability: tuple[Bin, ...] = Field(
+        default=(), description="What scores promise beside what came true."
+    )
 
 
 class LabelLine(_Part):
@@ -172,6 +181,7 @@ def curves(results: Sequence[Result]) -> Curves:
     return Curves(
         precision_recall=tuple(precision_recall_curve(expected, scores)),
         roc=tuple(roc_curve(expected, scores)),
+        reliability=tuple(reliability(expected, scores)),
     )
 
 

@@ -55,23 +55,28 @@ def figures_plot(policies: Sequence["PolicyReport"]) -> str:
 
 
 def curves_plot(policy: "PolicyReport") -> str:
-    """The curve of precision over recall and that of recall over false alarms; empty without."""
+    """Precision over recall, recall over false alarms, and what scores promise; empty without."""
     if not policy.curves.roc:
         return ""
     from matplotlib.figure import Figure  # noqa: PLC0415 (an extra)
 
     with _style():
-        figure = Figure(figsize=(2 * _SIZE[0], _SIZE[1]), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure = Figure(figsize=(2 * _SIZE[0], _SIZE[1] - 0.4), layout="constrained")
+        left, middle, right = figure.subplots(1, 3)
         points = policy.curves.precision_recall
-        left.step([it.x for it in points], [it.y for it in points], where="post", color="#0b6e99")
+        left.step([it.x for it in points], [it.y for it in points], where="pre", color="#0b6e99")
         if policy.ranking.violations is not None:
             left.axhline(policy.ranking.violations, color="#b0b7c3", linestyle="--", linewidth=1)
         left.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
         points = policy.curves.roc
-        right.plot([it.x for it in points], [it.y for it in points], color="#0b6e99")
+        middle.plot([it.x for it in points], [it.y for it in points], color="#0b6e99")
+        middle.plot([0, 1], [0, 1], color="#b0b7c3", linestyle="--", linewidth=1)
+        middle.set(xlabel="false alarms", ylabel="recall", xlim=(0, 1), ylim=(0, 1.02))
         right.plot([0, 1], [0, 1], color="#b0b7c3", linestyle="--", linewidth=1)
-        right.set(xlabel="false alarms", ylabel="recall", xlim=(0, 1), ylim=(0, 1.02))
+        for it in policy.curves.reliability:
+            right.plot([it.score, it.score], [it.low, it.high], color="#0b6e99", linewidth=1.5)
+            right.plot([it.score], [it.share], marker="o", color="#0b6e99", ms=4)
+        right.set(xlabel="score", ylabel="share that violates", xlim=(-0.03, 1.03), ylim=(0, 1.02))
         return _svg(figure)
 
 
