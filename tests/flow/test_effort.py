@@ -1,5 +1,6 @@
 """Effort: what the compute budget takes from each lane, in which order, and what it leaves."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -17,8 +18,11 @@ from afterguard.delivery.compute_budget import Compute, ComputeBudget
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.asking import Asking
 from afterguard.flow.effort import BudgetSteps, Step
+from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judgement, JudgeRequest
 from afterguard.flow.second_look import Doubt, Result
+from afterguard.flow.spending import Spending
+from afterguard.policy.prompt import content_for
 from afterguard.telemetry.metrics import Metrics
 
 REDUCED = (Degraded.EFFORT_REDUCED,)
@@ -183,3 +187,57 @@ def test_each_change_is_logged_once_with_what_every_lane_gets() -> None:
             "backfill": "no_second_look",
         }
     ]
+
+
+events = st.lists(
+    st.tuples(st.sampled_from(Lane), st.floats(0, 600), st.integers(0, 60)),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(events, st.integers(50, 400), st.booleans())
+def test_whatever_comes_all_is_on_record_and_a_spent_budget_is_for_live_alone(
+    coming: list[tuple[Lane, float, int]],
+    limit: int,
+    shed_live: bool,
+) -> None:
+    now, budget = 0.0, ComputeBudget(tokens_per_hour=limit)
+    asked: list[tuple[float, Effort]] = []
+    tokens = 0
+
+    def script(request: JudgeRequest) -> Judgement:
+        asked.append((budget.used(now), request.effort))
+        return (THREAT if request.second else CLOSE)._replace(prompt_tokens=tokens, output_tokens=0)
+
+    metrics = Metrics()
+    judge = Spending(ScriptedJudge(script), metrics, budget=budget, clock=lambda: now)
+    steps = BudgetSteps(budget, begins=0.5, shed_live=shed_live, clock=lambda: now)
+    asking = Asking(judge, RetrySchedule(attempts=1, base_s=1, cap_s=1), metrics, steps=steps)
+    judging = Judging(asking, content_for, metrics)
+
+    async def all_of_them() -> None:
+        nonlocal now, tokens
+        for lane, pause, tokens in coming:  # noqa: B007 (the script reads it)
+            now += pause
+            before = len(asked)
+            (finding,) = await judging.judge(admission(policies=(LOOK,), lane=lane))
+            looks = asked[before:]
+            shed = finding.reading.reason is Reason.SHED_COMPUTE_BUDGET
+            assert shed is (not looks)
+            assert finding.stages == tuple(effort.value for _, effort in looks)
+            assert (
+                finding.reading.outcome
+                is (
+                    Outcome.EXPIRED,
+                    Outcome.NO_VIOLATION,
+                    Outcome.VIOLATION,
+                )[len(looks)]
+            )
+            assert (Degraded.EFFORT_REDUCED in finding.degraded) is (len(looks) == 1)
+            if looks and looks[0][0] >= 1.0:
+                assert lane is Lane.LIVE
+                assert not shed_live
+                assert looks[0][1] is Effort.LOW
+
+    asyncio.run(all_of_them())
