@@ -10,7 +10,7 @@ from afterguard.cli.failing import told_plainly
 from afterguard.cli.golden_judged import JudgedSet, judged
 from afterguard.cli.golden_told import tell_golden
 from afterguard.cli.options import CONFIG
-from afterguard.cli.policy_desk import BECAUSE, BY, Desk, Version, desk, who
+from afterguard.cli.policy_desk import BECAUSE, BY, Desk, Version, change, desk, who
 from afterguard.cli.policy_remarks import tell_warnings
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.exit_codes import ExitCode
@@ -78,7 +78,9 @@ async def _activate(config: Path | None, wish: _Wish) -> ExitCode:
                     f"{found.name} is refused; nothing was changed", err=True, fg=typer.colors.RED
                 )
                 return ExitCode.REFUSED
-            typer.secho("activated despite that", err=True, fg=typer.colors.YELLOW)
+            typer.secho(
+                "--despite-failures: activated all the same", err=True, fg=typer.colors.YELLOW
+            )
         state = await it.store.change(_change(found, wish, run), expected=it.state.revision)
         _tell(it, found, state)
     return ExitCode.DRAINED
@@ -123,7 +125,7 @@ def _beside(it: Desk, found: Version) -> Path:
 
 
 def _change(found: Version, wish: _Wish, run: JudgedSet | None) -> Change:
-    return Change(
+    return change(
         policy_id=found.policy.id,
         act=Act.ACTIVATE,
         version=found.policy.version,

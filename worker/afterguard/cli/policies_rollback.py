@@ -10,9 +10,9 @@ import typer
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.cli.policies_history import golden
-from afterguard.cli.policy_desk import BECAUSE, BY, Desk, desk, who
+from afterguard.cli.policy_desk import BECAUSE, BY, Desk, change, desk, who
 from afterguard.contracts.errors import SettingsError
-from afterguard.policy.store import Act, Change, HistoryEntry, StoreState
+from afterguard.policy.store import Act, HistoryEntry, StoreState
 
 
 class _Target(NamedTuple):
@@ -57,10 +57,10 @@ async def _roll_back(
             raise SettingsError([f"{policy}: {to} is in force"])
         if target.version is not None and not await it.store.document(policy, target.version):
             raise SettingsError([f"{policy}@{target.version}: its text is not in the store"])
-        change = Change(
+        wish = change(
             policy_id=policy, act=Act.ROLLBACK, version=target.version, by=by, because=because
         )
-        return target, await it.store.change(change, expected=it.state.revision)
+        return target, await it.store.change(wish, expected=it.state.revision)
 
 
 def _before(policy: str, active: str | None, history: Sequence[HistoryEntry]) -> _Target:

@@ -7,10 +7,10 @@ import typer
 
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
-from afterguard.cli.policy_desk import BECAUSE, BY, Version, desk, who
+from afterguard.cli.policy_desk import BECAUSE, BY, Version, change, desk, who
 from afterguard.cli.policy_remarks import tell_warnings
 from afterguard.contracts.errors import SettingsError
-from afterguard.policy.store import Act, Change, StoreState
+from afterguard.policy.store import Act, StoreState
 
 
 def shadow_command(
@@ -59,7 +59,7 @@ async def _begin(
         if in_force == policy.version:
             raise SettingsError([f"{found.name} is in force: there is nothing to try"])
         tell_warnings(found.release.text, found.file or Path(found.name))
-        change = Change(
+        wish = change(
             policy_id=policy.id,
             act=Act.SHADOW,
             version=policy.version,
@@ -68,12 +68,12 @@ async def _begin(
             because=because,
             release=found.release,
         )
-        return found, await it.store.change(change, expected=it.state.revision)
+        return found, await it.store.change(wish, expected=it.state.revision)
 
 
 async def _end(config: Path | None, policy: str, by: str, because: str) -> StoreState:
     async with desk(config) as it:
         if it.state.shadow(policy) is None:
             raise SettingsError([f"{policy}: no version of it is on trial"])
-        change = Change(policy_id=policy, act=Act.SHADOW_OFF, by=by, because=because)
-        return await it.store.change(change, expected=it.state.revision)
+        wish = change(policy_id=policy, act=Act.SHADOW_OFF, by=by, because=because)
+        return await it.store.change(wish, expected=it.state.revision)

@@ -6,18 +6,20 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import typer
+from pydantic import ValidationError
 
 from afterguard.cli.options import settings_of
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.policies import Policy
+from afterguard.contracts.releases import MOST_WORDS
 from afterguard.policy.calibration import calibration_folder
 from afterguard.policy.calibration_document import read_calibration
 from afterguard.policy.document import parse_policy, read_text
 from afterguard.policy.registry import policy_files, shipped_policies
-from afterguard.policy.store import PolicyStore, Release, StoreState
+from afterguard.policy.store import Change, PolicyStore, Release, StoreState
 from afterguard.policy_room import policy_store
 from afterguard.settings import Settings
 
@@ -153,6 +155,21 @@ async def desk(config: Path | None) -> AsyncIterator[Desk]:
         yield Desk(settings, store, state, _folder(settings))
     finally:
         await store.close()
+
+
+def change(**fields: Any) -> Change:
+    """The change that a command makes; see `Change`.
+
+    Raises:
+        SettingsError: A name or a reason is too long, or holds what no history should.
+    """
+    try:
+        return Change(**fields)
+    except ValidationError as error:
+        names = sorted({str(it["loc"][0]) for it in error.errors(include_url=False)})
+        raise SettingsError(
+            [f"--{name}: at most {MOST_WORDS} characters, all on one line" for name in names]
+        ) from None
 
 
 def who(by: str | None) -> str:

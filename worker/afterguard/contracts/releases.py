@@ -6,17 +6,21 @@ What a policy store holds, whatever keeps it. The rule by which a change succeed
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from afterguard.contracts.errors import StaleRevision
 from afterguard.contracts.policies import PolicyId
 
+MOST_WORDS: Final = 500
+
 # It is the name of a file and part of a key.
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 # A history is read on a terminal, which must not be steered by it.
-Words = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=500)]
+Words = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=MOST_WORDS)
+]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
