@@ -5,6 +5,7 @@ from tests.flow.judges import in_turn
 from tests.flow.prompts import (
     ASKED,
     CLEAN,
+    HARASSMENT,
     HATE,
     SHADOW,
     SPAM,
@@ -18,10 +19,12 @@ from tests.flow.prompts import (
 from tests.flow.stores import DictCache
 from tests.samples import answered, policy
 
-from afterguard.contracts.policies import Policy
+from afterguard.contracts.policies import Policy, Prefilter
 from afterguard.contracts.words import Reason
 from afterguard.flow.effort import Step
-from afterguard.flow.ports import Judgement, JudgementStatus
+from afterguard.flow.ports import Judgement, JudgementStatus, Screened
+from afterguard.flow.screening import Screening
+from afterguard.telemetry.metrics import Metrics
 
 
 async def test_equal_content_is_judged_once_under_the_same_policies() -> None:
@@ -110,3 +113,27 @@ async def test_without_compute_what_is_known_is_told_and_the_rest_is_shed() -> N
     assert {it.stages for it in await again(bench)} == {("cache",)}
     findings = await again(bench, SPAM, HATE)
     assert {it.reading.reason for it in findings} == {Reason.SHED_COMPUTE_BUDGET}
+
+
+class SureOfNothing:
+    """Classifiers that take everything for harmless."""
+
+    async def score(self, under: Policy, text: str) -> Screened | None:
+        """See `flow.ports.Classifiers.score`."""
+        del text
+        return Screened(0.0, 0.5, f"{under.id}@1")
+
+
+async def test_a_prompt_holds_what_a_prefilter_leaves_and_is_known_again_by_that() -> None:
+    sieved = HATE.model_copy(update={"prefilter": Prefilter(classifier="hate")})
+    screening = Screening(
+        SureOfNothing(),
+        lambda event: str(event.content),
+        Metrics().policies.prefilter,
+        bypass_share=0.0,
+    )
+    bench = Bench(for_each, cache=DictCache(), screening=screening)
+    await bench.findings(SPAM, sieved, HARASSMENT)
+    findings = await again(bench, SPAM, sieved, HARASSMENT)
+    assert bench.asked == [["harassment", "spam"]]
+    assert [it.stages for it in findings] == [("cache",), ("prefilter",), ("cache",)]
