@@ -78,9 +78,7 @@ async def _activate(config: Path | None, wish: _Wish) -> ExitCode:
                     f"{found.name} is refused; nothing was changed", err=True, fg=typer.colors.RED
                 )
                 return ExitCode.REFUSED
-            typer.secho(
-                "--despite-failures: activated all the same", err=True, fg=typer.colors.YELLOW
-            )
+            typer.secho("activated all the same", err=True, fg=typer.colors.YELLOW)
         state = await it.store.change(_change(found, wish, run), expected=it.state.revision)
         _tell(it, found, state)
     return ExitCode.DRAINED
