@@ -120,10 +120,11 @@ def test_exact_match_needs_every_policy_right_and_stands_beside_silence() -> Non
     assert exact.nothing == pytest.approx(1 / 3)
 
 
-def test_a_row_is_of_no_policy_only_when_every_label_says_so() -> None:
+def test_a_row_counts_once_for_all_policies_only_with_all_of_its_labels() -> None:
     policies = ["harassment", "hate"]
-    assert violates_any({"harassment": True}, policies) is True
-    assert violates_any({"harassment": False}, policies) is None
+    # Its label is known to violate; to count it would flatter, for no harmless row is let in so.
+    assert violates_any({"harassment": True}, policies) is None
+    assert violates_any({"harassment": True, "hate": False}, policies) is True
     assert violates_any({"harassment": False, "hate": False}, policies) is False
 
 

@@ -31,7 +31,7 @@ VARIABLE = re.compile(rf"\b{ENV_PREFIX}([A-Z0-9_]+)")
 SETTING = re.compile(rf"(?<![\w./-])({'|'.join(Settings.model_fields)})\.([a-z_]+)\b(?!\()")
 FILE_SUFFIXES = {"py", "md", "yaml", "json", "jsonl", "txt"}
 OUR_PATH = re.compile(r"(worker|tests|docs|deploy|policies|benchmarks)/[\w./-]+")
-OTHER_VARIABLES = ("CONFIG", "CACHE", "TEST_KAFKA", "TEST_REDIS_URL")
+OTHER_VARIABLES = ("CONFIG", "CACHE", "TEST_DATA", "TEST_KAFKA", "TEST_REDIS_URL")
 SHELLS = {"sh", "bash", "console", ""}
 
 

@@ -13,7 +13,7 @@ from afterguard.evaluation.figures import Detection, Estimate
 from afterguard.evaluation.report import JudgeReport, PolicyReport, Report, read_report, save_report
 from afterguard.evaluation.report_html import outcome_names, percent, save_page
 
-_WIDE: Final = 170
+_WIDE: Final = 210
 
 
 def print_report(folder: Path, prices: Prices, *, as_json: bool) -> None:

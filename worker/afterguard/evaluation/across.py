@@ -34,8 +34,8 @@ class Across(BaseModel):
     pairs: Detection = Field(description="Every pair of row and policy; strict.")
     pairs_with_review: Detection
     any_policy: Detection = Field(
-        description="Each row once: whether it violates any of the policies. A row counts as none "
-        "only when every policy has a label that says so; strict."
+        description="Each row that is labelled under every policy once: whether it violates any "
+        "of them; strict."
     )
     exact: Exact
 
@@ -76,10 +76,14 @@ def across(results: Sequence[Result], policies: Sequence[str], *, resamples: int
 
 
 def violates_any(labels: Mapping[str, bool], policies: Sequence[str]) -> bool | None:
-    """Whether a row violates any of the policies; None when its labels do not tell."""
-    if any(labels.get(policy) for policy in policies):
-        return True
-    return False if all(policy in labels for policy in policies) else None
+    """Whether a row violates any of the policies; None when not all of its labels are known.
+
+    One known violation would tell, too. But violations would then count without all their labels,
+    harmless rows only with all of them, and the figures would flatter.
+    """
+    if any(policy not in labels for policy in policies):
+        return None
+    return any(labels[policy] for policy in policies)
 
 
 def _rows(results: Sequence[Result], flagged: Callable[[Result], bool]) -> list[_Row]:

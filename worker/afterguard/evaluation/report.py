@@ -258,5 +258,5 @@ def _caveats(
         yield f"{bad} rows of the data cannot be used; run.json names each with its reason."
     if unlabelled := sum(it.unlabelled for it in record.data):
         yield f"{unlabelled} rows have no label for any of these policies and are not judged."
-    if len(record.policies) > 1:
+    if any(len(row.labels) == len(record.policies) > 1 for row in rows.values()):
         yield EXACT_MATCH_CAVEAT
