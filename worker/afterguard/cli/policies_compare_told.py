@@ -156,7 +156,8 @@ def _said(found: Found) -> str:
 
 def _clean(text: str, most: int = _ID) -> str:
     """Text that may be hostile, for a terminal: no control codes, not without end."""
-    clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    line = " ".join(text.splitlines())
+    clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
     return clean if len(clean) <= most else f"{clean[:most]}…"
 
 
