@@ -105,13 +105,14 @@ class PerPolicy:
         """
         key = effort, tuple((it.id, it.version) for it in (policy, *also))
         if key not in self._kept:
+            made = make()
             self._policies += 1 + len(also)
             while self._kept and self._policies > _MOST_KEPT:
                 # There are as many prompts as sets of policies, and each is as long as its set.
                 oldest = next(iter(self._kept))
                 del self._kept[oldest]
                 self._policies -= len(oldest[1])
-            self._kept[key] = make()
+            self._kept[key] = made
         kept: Made = self._kept[key]
         return kept
 
