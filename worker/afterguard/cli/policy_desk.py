@@ -24,7 +24,7 @@ from afterguard.policy_room import policy_store
 from afterguard.settings import Settings
 
 # A person waits longer for Redis than a worker may.
-_PATIENCE_S: Final = 5.0
+_PATIENCE_S: Final = 10.0
 _FEWEST_DIGITS: Final = 4
 _NO_STORE: Final = (
     "policies.store: needed here, or redis.url: without one of them nobody can tell running "
