@@ -46,9 +46,9 @@ def applicable(**event: object) -> set[str]:
     return {policy.id for policy in found}
 
 
-def test_the_example_that_the_readme_explains_is_a_valid_head() -> None:
-    readme = (shipped_policies() / "README.md").read_text(encoding="utf-8")
-    example = readme.split("```markdown\n")[1].split("```")[0]
+def test_the_example_that_the_docs_explain_is_a_valid_head() -> None:
+    page = (shipped_policies().parent / "docs/policy-fields.md").read_text(encoding="utf-8")
+    example = page.split("```markdown\n")[1].split("```")[0]
     head = example.removeprefix("---\n").split("---\n")[0]
     policy = parse_policy(document(head, BODY), PATH)
     assert (policy.id, policy.applies_to.languages) == ("queue-jumping", ("en", "de"))
