@@ -18,10 +18,14 @@ from tests.evaluation.published_forms import (
     json_lines,
     table,
 )
+from tests.flow.judges import ScriptedEngine, ScriptedJudge, for_ever
 from tests.policy.documents import FRONT, document
+from tests.samples import answered
 
+from afterguard.contracts.errors import EngineDead
 from afterguard.contracts.words import Outcome
 from afterguard.evaluation.results import RESULTS, read_results
+from afterguard.flow.ports import Judgement, JudgeRequest
 
 ROWS = [
     {"id": f"r-{number}", "text": f"text {number}", "labels": {"harassment": number % 2 == 0}}
@@ -167,6 +171,7 @@ def test_a_pack_is_judged_under_its_own_text(tmp_path: Path) -> None:
         (("-p", "hate", "-d", "x", "--labels", "H"), "--labels H: must be LABEL=POLICY"),
         (("-p", "hate", "-d", "x", "--labels", "H=spam"), "--labels: no policy of this run: spam"),
         (("-p", "hate", "-d", "x", "--token-prices", "1"), "--token-prices 1"),
+        (("-p", "hate", "-d", "x", "--sample", "1"), "--sample: say by --limit"),
     ],
 )
 def test_what_cannot_be_done_is_told(arguments: tuple[str, ...], why: str) -> None:
@@ -282,3 +287,34 @@ def test_ctrl_c_keeps_what_was_judged_and_says_how_to_go_on(data: Path, tmp_path
     assert told.code == 130
     assert f"--out {out}" in told.err
     assert 0 < len(read_results(out)) < len(ROWS)
+
+
+def test_ctrl_c_while_the_engine_starts_ends_at_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await for_ever()
+
+    engine = ScriptedEngine(answered(False), start=slowly)
+    monkeypatch.setattr("afterguard.cli.evaluate_run.create_judge", lambda *_, **__: engine)
+    told = evaluated(data, tmp_path / "run")
+    assert (told.code, "stopped after 0 of 20 rows" in told.err) == (130, True)
+    assert engine.stopped == 1
+
+
+def test_an_engine_that_dies_is_told_and_what_was_judged_is_kept(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(request: JudgeRequest) -> Judgement | BaseException:
+        return EngineDead("it is gone") if "text 5" in request.content else answered(False)
+
+    monkeypatch.setattr(
+        "afterguard.cli.evaluate_run.create_judge", lambda *_, **__: ScriptedJudge(script)
+    )
+    out = tmp_path / "run"
+    told = evaluated(data, out, "--concurrency", "1")
+    assert told.code == 80
+    assert "it is gone" in told.err
+    assert f"--out {out} goes on" in told.err
+    assert len(read_results(out)) == 5

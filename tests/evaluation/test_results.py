@@ -84,3 +84,11 @@ def test_only_a_violation_is_flagged_and_doubt_goes_to_a_person(
 ) -> None:
     it = result(0, True, None, outcome=outcome)
     assert (it.flagged, it.seen_by_someone) == (flagged, seen)
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with ResultLog(tmp_path), pytest.raises(SettingsError, match="another run is writing it"):
+        ResultLog(tmp_path)
+    with ResultLog(tmp_path) as log:
+        log.append([ONE])
+    assert read_results(tmp_path) == [ONE]

@@ -1,7 +1,8 @@
 """The work of `afterguard eval`: read, judge or go on judging, and report."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,14 +15,14 @@ from afterguard.cli.evaluate_report import print_report
 from afterguard.cli.evaluate_told import progress_of, tell_data
 from afterguard.cli.options import settings_of
 from afterguard.cli.replay_run import on_signals
-from afterguard.contracts.errors import SettingsError
+from afterguard.contracts.errors import AfterguardError, SettingsError
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort, Outcome
 from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
 from afterguard.embedded.model import prepare_model
 from afterguard.engine.create import create_judge
 from afterguard.engine.settings import EngineSettings
-from afterguard.evaluation.bench import open_bench
+from afterguard.evaluation.bench import Bench, open_bench
 from afterguard.evaluation.cost import Prices
 from afterguard.evaluation.datasets import DataSet, Form, read_data, without_rows
 from afterguard.evaluation.kept_rows import keep_rows
@@ -75,6 +76,8 @@ def evaluate(wish: Wish) -> int:
     Raises:
         AfterguardError: Something is wrong with what was asked, or the engine died.
     """
+    if wish.sample is not None and wish.limit is None:
+        raise SettingsError(["--sample: say by --limit how many rows are to be drawn"])
     settings = _settings(wish)
     policies = _policies(wish, settings)
     data = _data(wish, policies)
@@ -107,7 +110,11 @@ def evaluate(wish: Wish) -> int:
             typer.echo(f"{folder}: goes on, {len(done)} results are there", err=True)
         sitting = None
         if left:
-            sitting = asyncio.run(_judge(wish, settings, folder, record, log, left))
+            try:
+                sitting = asyncio.run(_judge(wish, settings, folder, record, log, left))
+            except AfterguardError:
+                typer.echo(f"what was judged is kept; --out {folder} goes on", err=True)
+                raise
     if sitting is not None and sitting.stopped:
         typer.echo(
             f"stopped after {sitting.done} of {sitting.tasks} rows; the same command with "
@@ -141,7 +148,12 @@ async def _judge(
         engine = EngineSettings(kind="null")
     judge = create_judge(engine, registry=CollectorRegistry(), progress=_say)
     with on_signals(stop.set), progress_of(len(left)) as show:
-        async with open_bench(settings, judge=judge) as bench:
+        async with AsyncExitStack() as stack:
+            bench = await _unless(
+                stop, stack.enter_async_context(open_bench(settings, judge=judge))
+            )
+            if bench is None:
+                return Sitting(len(left), stopped=True)
             return await sit(
                 bench,
                 left,
@@ -153,6 +165,18 @@ async def _judge(
                 show=show,
                 keep=keep,
             )
+
+
+async def _unless(stop: asyncio.Event, opening: Coroutine[Any, Any, Bench]) -> Bench | None:
+    """The bench; None when the run was asked to end while its engine was starting."""
+    doing, asked = asyncio.ensure_future(opening), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
+        return doing.result() if doing.done() else None
+    finally:
+        for task in (doing, asked):
+            task.cancel()
+        await asyncio.gather(doing, asked, return_exceptions=True)
 
 
 def _seats(settings: Settings, left: Sequence[Task]) -> int:

@@ -250,9 +250,11 @@ def _caveats(
     expected = judges * expected_results(record, rows)
     if len(results) < expected:
         yield f"The run is not at its end: {len(results)} of {expected} results are there."
-    if record.sample is not None:
+    if all(it.chosen == it.usable for it in record.data):
+        pass
+    elif record.sample is not None:
         yield "The rows are a sample: the intervals say how much that matters."
-    elif record.limit is not None:
+    else:
         yield "The rows are the first of their files, which need not be like the rest."
     if bad := sum(it.bad for it in record.data):
         yield f"{bad} rows of the data cannot be used; run.json names each with its reason."

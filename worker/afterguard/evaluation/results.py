@@ -3,8 +3,10 @@
 A line is written when its judgement is there, so that a run which was killed goes on where it was.
 """
 
+import fcntl
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -190,17 +192,23 @@ class ResultLog:
         folder: Of the run.
 
     Raises:
-        SettingsError: The file cannot be read or written, or holds what is no result.
+        SettingsError: The file cannot be read or written, holds what is no result, or is being
+            written by another run.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / RESULTS
         try:
-            _cut_half_line(self._path)
-            self.results = {it.key: it for it in _read(self._path)}
             self._file = self._path.open("ab")
         except OSError as error:
             raise SettingsError([f"{self._path}: {error.strerror}"]) from None
+        try:
+            _alone(self._file, self._path)
+            _cut_half_line(self._path)
+            self.results = {it.key: it for it in _read(self._path)}
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -251,6 +259,14 @@ def _read(path: Path) -> Iterator[Result]:
             except ValidationError as error:
                 field = ".".join(str(it) for it in error.errors()[0]["loc"])
                 raise SettingsError([f"{path}:{number}: no result: {field}"]) from None
+
+
+def _alone(file: BufferedWriter, path: Path) -> None:
+    """Two runs in one folder would judge each row twice, and cut each other's lines."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SettingsError([f"{path}: another run is writing it; wait for its end"]) from None
 
 
 def _cut_half_line(path: Path) -> None:
