@@ -343,24 +343,3 @@ def test_the_rationale_stays_in_the_audit(findings: list[Finding], thought: str)
 
 def _rank(action: Action) -> int:
     return action.rank
-
-
-def test_a_shadow_that_failed_does_not_send_its_event_to_the_dead_letters() -> None:
-    failed = unjudged(Outcome.FAILED, reason=Reason.RETRIES_EXHAUSTED)
-    decision = decided(in_shadow(failed), clean())
-    assert decision.failed is None
-    assert [it.outcome for it in decision.audit] == [Outcome.FAILED, Outcome.NO_VIOLATION]
-
-
-def test_a_shadow_that_was_cut_does_not_keep_its_event_from_being_remembered() -> None:
-    cut = in_shadow(unjudged(Outcome.EXPIRED, reason=Reason.SHADOW_CUT))
-    assert decided(clean(), cut, seen_key="e:1").seen_key == "e:1"
-
-
-def test_what_cannot_be_written_of_a_shadow_leaves_the_others_their_verdict() -> None:
-    odd = in_shadow(clean())._replace(judgement=answered(False)._replace(output_tokens=-1))
-    decision = decided(odd, clean())
-    assert [(it.outcome, it.reason) for it in decision.audit] == [
-        (Outcome.FAILED, Reason.INTERNAL_FAULT),
-        (Outcome.NO_VIOLATION, None),
-    ]

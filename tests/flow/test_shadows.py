@@ -18,7 +18,7 @@ from afterguard.flow.admit import Admission
 from afterguard.flow.asking import Asking
 from afterguard.flow.decide import Decide, Decision
 from afterguard.flow.effort import Step
-from afterguard.flow.findings import Finding
+from afterguard.flow.findings import Finding, Reading, read
 from afterguard.flow.judge import Judging
 from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest, Screened
 from afterguard.flow.screening import Screening
@@ -220,6 +220,37 @@ async def test_an_event_sent_again_after_a_trial_began_is_known_all_the_same() -
         admission(policies=(ACTIVE, SHADOW), record=input_record(offset=1))
     )
     assert again.reading.reason is Reason.DUPLICATE_EVENT
+
+
+def decided(judgement: Judgement | None = None, reading: Reading | None = None) -> Decision:
+    """On an event that is clean, and of which this was found under a version on trial."""
+    clean = answered(False)
+    told = judgement or clean
+    findings = [
+        Finding(reading or read(told, SHADOW), SHADOW, judgement),
+        Finding(read(clean, ACTIVE), ACTIVE, clean),
+    ]
+    decide = Decide(DecideSettings(), engine="scripted", model="scripted-1")
+    return decide.decide(admission(policies=(SHADOW, ACTIVE), seen_key="e:1"), findings, NOON)
+
+
+def test_a_shadow_that_failed_does_not_send_its_event_to_the_dead_letters() -> None:
+    decision = decided(reading=Reading(Outcome.FAILED, Reason.RETRIES_EXHAUSTED))
+    assert decision.failed is None
+    assert [it.outcome for it in decision.audit] == [Outcome.FAILED, Outcome.NO_VIOLATION]
+
+
+def test_a_shadow_that_was_cut_does_not_keep_its_event_from_being_remembered() -> None:
+    cut = Reading(Outcome.EXPIRED, Reason.SHADOW_CUT)
+    assert decided(reading=cut).seen_key == "e:1"
+
+
+def test_what_cannot_be_written_of_a_shadow_leaves_the_others_their_verdict() -> None:
+    decision = decided(answered(True, "H1")._replace(output_tokens=-1))
+    assert [(it.outcome, it.reason) for it in decision.audit] == [
+        (Outcome.FAILED, Reason.INTERNAL_FAULT),
+        (Outcome.NO_VIOLATION, None),
+    ]
 
 
 ENDS: Final[tuple[Answer, ...]] = (
