@@ -12,28 +12,24 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from tests.onlooker import read_topic
-from tests.version_order import misjudged
 
-from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.embedded.valkey import EmbeddedValkey
 from afterguard.policy.document import parse_policy
-from afterguard.policy.store import HistoryEntry
 from afterguard.policy_room import policy_store
 from afterguard.settings import Settings
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
+from benchmarks.hot_activation_figures import Figures, figures_of, taken_at, tell
 from benchmarks.load import flood
 from benchmarks.overhead import POLICY
 from benchmarks.overload_sample import ready_port
@@ -43,58 +39,6 @@ _LATENCY_S = 0.05
 _GOLDEN_ROWS = 20
 _SETTLE_S = 1.0
 _END_S = 60.0
-
-
-class Change(NamedTuple):
-    """One activation, and when what of it was seen.
-
-    Attributes:
-        asked_at: The command was started.
-        entry: What the history has of it.
-        taken_at: The worker put it in force, by its log.
-        admitted_at: The first event that is judged under it was received.
-        judged_at: Its first verdict was handed to the broker.
-    """
-
-    asked_at: datetime
-    entry: HistoryEntry
-    taken_at: datetime
-    admitted_at: datetime
-    judged_at: datetime
-
-    @property
-    def command_ms(self) -> float:
-        """From the start of the command to the change; most of it is Python that starts."""
-        return _ms(self.asked_at, self.entry.at)
-
-    @property
-    def taken_ms(self) -> float:
-        """From the change to the worker that has it in force."""
-        return _ms(self.entry.at, self.taken_at)
-
-    @property
-    def admitted_ms(self) -> float:
-        """From the change to the first event under it."""
-        return _ms(self.entry.at, self.admitted_at)
-
-    @property
-    def judged_ms(self) -> float:
-        """From the change to the first verdict under it."""
-        return _ms(self.entry.at, self.judged_at)
-
-    @property
-    def whole_ms(self) -> float:
-        """From the start of the command to the first verdict."""
-        return _ms(self.asked_at, self.judged_at)
-
-
-class Figures(NamedTuple):
-    """What was found with one kind of store."""
-
-    changes: list[Change]
-    events: int
-    lost: int
-    mixed: int
 
 
 async def measure(kind: str, rounds: int, per_s: float) -> Figures:
@@ -138,7 +82,14 @@ async def measure(kind: str, rounds: int, per_s: float) -> Figures:
         events = [
             it.coordinates for it in await read_topic(broker.bootstrap_servers, topics.events)
         ]
-        return _figures(asked, history, _taken(folder / "worker.log"), audit, events)
+        return figures_of(
+            begin={name: parse_policy(_text(name, 0), Path(name)).version for name in IDS},
+            asked=asked,
+            history=history,
+            taken=taken_at(folder / "worker.log"),
+            audit=audit,
+            events=events,
+        )
 
 
 async def _change_under_load(
@@ -218,71 +169,8 @@ def _write(folder: Path, policy_id: str, number: int) -> Path:
     return path
 
 
-def _figures(
-    asked: Sequence[datetime],
-    history: Sequence[HistoryEntry],
-    taken: Mapping[str, datetime],
-    audit: Sequence[AuditRecord],
-    events: Sequence[Coordinates],
-) -> Figures:
-    entries = sorted(history, key=lambda entry: entry.revision)
-    states = [{name: parse_policy(_text(name, 0), Path(name)).version for name in IDS}]
-    changes = list[Change]()
-    for at, entry in zip(asked, entries, strict=True):
-        states.append(states[-1] | {entry.policy_id: entry.after or ""})
-        under = [it.timings for it in audit if it.policy_version == entry.after]
-        changes.append(
-            Change(
-                at,
-                entry,
-                taken[entry.after or ""],
-                min(it.received_at for it in under),
-                min(it.published_at for it in under),
-            )
-        )
-    told = {Coordinates(it.topic, it.partition, it.offset) for it in audit}
-    lost = sum(where not in told for where in events)
-    return Figures(changes, len(events), lost, len(misjudged(audit, states)))
-
-
-def _taken(log: Path) -> dict[str, datetime]:
-    """When the worker put each version in force."""
-    lines = [json.loads(it) for it in log.read_text().splitlines() if it.startswith("{")]
-    return {
-        it["version"].split()[0]: datetime.fromisoformat(it["timestamp"])
-        for it in lines
-        if it.get("event") == "policy changed"
-    }
-
-
 def _text(policy_id: str, number: int) -> str:
     return POLICY.replace("id: bench", f"id: {policy_id}").replace("a thing.", f"thing {number}.")
-
-
-def _ms(begin: datetime, end: datetime) -> float:
-    return (end - begin).total_seconds() * 1000
-
-
-def _tell(kind: str, figures: Figures) -> dict[str, float]:
-    found: dict[str, float] = {
-        "activations": len(figures.changes),
-        "events": figures.events,
-        "lost": figures.lost,
-        "mixed": figures.mixed,
-    }
-    print(f"{kind}: {len(figures.changes)} activations, {figures.events} events")
-    for name, words in (
-        ("command_ms", "command started -> version changed"),
-        ("taken_ms", "version changed -> in force in the worker"),
-        ("admitted_ms", "version changed -> first event admitted under it"),
-        ("judged_ms", "version changed -> first verdict under it"),
-        ("whole_ms", "command started -> first verdict under it"),
-    ):
-        values = [getattr(it, name) for it in figures.changes]
-        found[f"{name}_median"], found[f"{name}_max"] = round(median(values)), round(max(values))
-        print(f"  {words}: median {median(values):,.0f} ms, longest {max(values):,.0f} ms")
-    print(f"  events lost: {figures.lost}, judged under a mixture: {figures.mixed}")
-    return found
 
 
 def main() -> None:
@@ -296,7 +184,7 @@ def main() -> None:
     asked = parser.parse_args()
     kinds = (asked.store,) if asked.store else ("redis", "folder")
     found = {
-        kind: _tell(kind, asyncio.run(measure(kind, asked.rounds, asked.per_s))) for kind in kinds
+        kind: tell(kind, asyncio.run(measure(kind, asked.rounds, asked.per_s))) for kind in kinds
     }
     print(json.dumps(found))
     raise SystemExit(any(it["lost"] or it["mixed"] for it in found.values()))
