@@ -43,7 +43,8 @@ class Weights(NamedTuple):
 
     def logits(self, features: Features) -> Floats:
         """One logit for each text: that of its worst window."""
-        by_vector = features.vectors @ self.vector_weights + self.offsets[0]
+        # Row by row: a matrix product adds in another order with other rows beside.
+        by_vector = (features.vectors * self.vector_weights).sum(axis=1) + self.offsets[0]
         words = _scaled(features.words, self.word_idf) @ self.word_weights
         chars = _scaled(features.chars, self.char_idf) @ self.char_weights
         both = (by_vector + words + chars + self.offsets[1]).astype(np.float64) / 2
