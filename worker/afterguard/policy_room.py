@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.policies import Policy
@@ -15,6 +16,9 @@ from afterguard.settings import Settings
 from afterguard.state.policy_store import RedisPolicyStore
 from afterguard.telemetry.metrics import Metrics
 
+# No event waits for this store, so a busy moment need not look like one that is away.
+_PATIENCE_S: Final = 2.0
+
 
 def policy_store(settings: Settings) -> PolicyStore | None:
     """The store that the settings name: the folder of `policies.store`, else Redis, else none.
@@ -25,8 +29,10 @@ def policy_store(settings: Settings) -> PolicyStore | None:
     section = settings.policies
     if section.store is not None:
         return FolderPolicyStore(section.store, poll_s=section.poll_s)
-    if settings.redis.url is not None:
-        return RedisPolicyStore(settings.redis, poll_s=section.poll_s)
+    redis = settings.redis
+    if redis.url is not None:
+        patient = redis.model_copy(update={"timeout_s": max(redis.timeout_s, _PATIENCE_S)})
+        return RedisPolicyStore(patient, poll_s=section.poll_s)
     return None
 
 

@@ -139,9 +139,6 @@ class RedisPolicyStore:
             return
         try:
             await pubsub.get_message(timeout=self._poll_s)
-            # Several changes at once need one look.
-            while await pubsub.get_message(timeout=0.0):
-                pass
         except NoPermissionError:
             self._listens = False
             _log.warning("Redis announces no changes to this user; it is asked for them instead")
