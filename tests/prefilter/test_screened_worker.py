@@ -9,11 +9,14 @@ from tests.flow.judges import ScriptedJudge
 from tests.memory_worker import MemoryWorker, until
 from tests.policy.documents import FRONT, document
 from tests.prefilter.rows import rows
-from tests.samples import answered
+from tests.samples import answered, chat_event
 
 from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.exit_codes import ExitCode
+from afterguard.evaluation.bench import Case, open_bench
+from afterguard.policy.registry import load_policies
 from afterguard.prefilter.artefact import Artefact
+from afterguard.settings import Settings
 
 PREFILTER = "prefilter: {classifier: sellers, target_recall: 0.95}\n"
 JUDGE = "judge: classifier\nclassifier: {name: sellers, target_precision: 0.9, rule: Q2}\n"
@@ -83,3 +86,11 @@ def test_a_worker_does_not_start_with_a_classifier_that_does_not_bear_out_its_po
 ) -> None:
     with pytest.raises(PolicyError, match=f"queue: {field}: "):
         MemoryWorker(**sections(fitted, tmp_path, front))
+
+
+async def test_an_evaluation_refuses_it_like_a_worker(fitted: Artefact, tmp_path: Path) -> None:
+    settings = Settings(**sections(fitted, tmp_path, PREFILTER.replace("0.95", "0.99")))
+    (policy,) = load_policies(settings.policies).policies
+    async with open_bench(settings, judge=ScriptedJudge(answered(False))) as bench:
+        with pytest.raises(PolicyError, match=r"queue: prefilter\.target_recall: "):
+            await bench.findings(Case("one", chat_event(), (policy,)))

@@ -1,5 +1,6 @@
 """Bench: judges labelled rows in the worker's own judging room, without a stream."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -41,10 +42,17 @@ class Bench:
     Args:
         judging: The room.
         lane: The lane in which they stand; it has no deadline here.
+        accepts: Raises `PolicyError` for a policy that cannot be judged under; reads files.
     """
 
-    def __init__(self, judging: Judging, lane: Lane = Lane.BACKFILL) -> None:
-        self._judging, self._lane = judging, lane
+    def __init__(
+        self,
+        judging: Judging,
+        lane: Lane = Lane.BACKFILL,
+        accepts: Callable[[Policy], None] = lambda _: None,
+    ) -> None:
+        self._judging, self._lane, self._accepts = judging, lane, accepts
+        self._accepted: set[tuple[str, str]] = set()
         self._next = 0
 
     async def findings(self, case: Case) -> list[Finding]:
@@ -52,7 +60,13 @@ class Bench:
 
         Raises:
             AfterguardError: The engine died, or cannot be used.
+            PolicyError: The classifier that a policy names is not there, or bears out too little.
         """
+        for policy in case.policies:
+            # As a worker does at its start: figures of another judge would be worse than none.
+            if (key := (policy.id, policy.version)) not in self._accepted:
+                await asyncio.to_thread(self._accepts, policy)
+                self._accepted.add(key)
         now = monotonic()
         offset, self._next = self._next, self._next + 1
         admission = Admission(
@@ -98,7 +112,8 @@ async def open_bench(
     classifiers = FittedClassifiers(settings.prefilter, metrics)
     try:
         await judge.start()
-        yield Bench(judging_room(settings, judge, metrics, classifiers=classifiers))
+        judging = judging_room(settings, judge, metrics, classifiers=classifiers)
+        yield Bench(judging, accepts=classifiers.accepts)
     finally:
         await classifiers.stop()
         await judge.stop()
