@@ -4,13 +4,14 @@ The tables ask for a case of each outcome and each reason: a new word without on
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.flow.classifiers import ScriptedClassifiers
 from tests.flow.judges import Answer, ScriptedJudge, in_turn
 from tests.flow.steps import Stands
 from tests.flow.stores import DictCache, DictSeen
@@ -43,8 +44,9 @@ from afterguard.flow.dispatch import Dispatch
 from afterguard.flow.effort import Step
 from afterguard.flow.findings import read
 from afterguard.flow.judge import Judging
-from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest
+from afterguard.flow.ports import Judgement, JudgementStatus, JudgeRequest, PolicySource
 from afterguard.flow.repeats import keep, recall
+from afterguard.flow.screening import Screening
 from afterguard.flow.settings import DecideSettings, JudgingSettings
 from afterguard.flow.shadows import Shadows
 from afterguard.policy.prompt import content_for
@@ -77,15 +79,24 @@ async def verdicts(
     seen: DictSeen | None = None,
     step: Step = Step.FULL,
     shadows: Shadows | None = None,
+    screening: Screening | None = None,
+    source: Callable[[Sequence[Policy]], PolicySource] = PolicyRegistry,
 ) -> list[AuditRecord]:
     """The audit of these events, taken through admit, judge and decide one after the other."""
     judge, metrics, taken = ScriptedJudge(answer), Metrics(), Taken(seen)
     schedule = RetrySchedule(attempts=2, base_s=0.001, cap_s=0.001, full_s=0.01)
     asking = Asking(judge, schedule, metrics, steps=Stands(step))
-    registry = PolicyRegistry(policies)
-    admit = Admit(registry, JudgingSettings(), max_clock_skew_s=60, now=lambda: NOON)
+    admit = Admit(source(policies), JudgingSettings(), max_clock_skew_s=60, now=lambda: NOON)
     dispatch = Dispatch(
-        Judging(asking, content_for, metrics, cache=cache, seen=seen, shadows=shadows),
+        Judging(
+            asking,
+            content_for,
+            metrics,
+            cache=cache,
+            seen=seen,
+            shadows=shadows,
+            screening=screening,
+        ),
         Decide(DecideSettings(), engine=judge.engine, model=judge.model),
         taken,
         limit=1,
@@ -114,6 +125,27 @@ async def on_trial(answer: Callable[[JudgeRequest], Answer]) -> list[AuditRecord
     )
     return [it for it in both if it.shadow]
 
+
+class Unconfirmed(PolicyRegistry):
+    """Policies of a worker that has not reached its store yet."""
+
+    @property
+    def confirmed(self) -> bool:
+        """Never."""
+        return False
+
+
+def screening(score: float | None) -> Screening:
+    """A classifier that gives every text this score; its threshold is 0.4."""
+    return Screening(
+        ScriptedClassifiers(score),
+        lambda event: str(event.content),
+        Metrics().policies.prefilter,
+        bypass_share=1e-9,
+    )
+
+
+FILTERED = policy(prefilter={"classifier": "sellers", "target_recall": 0.95})
 
 OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
     Reason.NO_POLICY_APPLIES: (
@@ -150,6 +182,13 @@ OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
         Outcome.UNCERTAIN,
         lambda: verdicts(answered(False, "H2")),
     ),
+    Reason.SECOND_LOOK_FAILED: (
+        Outcome.UNCERTAIN,
+        lambda: verdicts(
+            in_turn(answered(False, score=0.4), Judgement(JudgementStatus.REASONING_CUT)),
+            policies=(policy(second_look={"band": [0.3, 0.45]}),),
+        ),
+    ),
     Reason.DEADLINE_PASSED: (
         Outcome.EXPIRED,
         lambda: verdicts(CLEAN, {"deadline": NOON.isoformat()}),
@@ -166,6 +205,10 @@ OF_REASON: dict[Reason, tuple[Outcome, Case]] = {
         Outcome.EXPIRED,
         lambda: on_trial(lambda asked: EngineBusy("full") if asked.policy.shadow else CLEAN),
     ),
+    Reason.PREFILTERED: (
+        Outcome.SKIPPED,
+        lambda: verdicts(CLEAN, policies=(FILTERED,), screening=screening(0.1)),
+    ),
     Reason.RETRIES_EXHAUSTED: (Outcome.FAILED, lambda: verdicts(EngineFault("odd"))),
     Reason.REQUEST_REFUSED: (Outcome.FAILED, lambda: verdicts(RequestRefused("no"))),
     Reason.INTERNAL_FAULT: (Outcome.FAILED, lambda: verdicts(ValueError("odd"))),
@@ -180,6 +223,8 @@ OF_DEGRADED: dict[Degraded, Case] = {
     Degraded.CLOCK_SKEW: lambda: verdicts(CLEAN, {"occurred_at": "2030-01-01T00:00:00Z"}),
     Degraded.CITATION_UNKNOWN: lambda: verdicts(answered(True, "Z9")),
     Degraded.POLICY_UNKNOWN: lambda: verdicts(CLEAN, {"policies": ["harassment", "no-such"]}),
+    Degraded.POLICIES_UNCONFIRMED: lambda: verdicts(CLEAN, source=Unconfirmed),
+    Degraded.UNSCREENED: lambda: verdicts(CLEAN, policies=(FILTERED,), screening=screening(None)),
     Degraded.EFFORT_REDUCED: lambda: verdicts(
         CLEAN, policies=(policy(effort="high"),), step=Step.LOW_EFFORT
     ),

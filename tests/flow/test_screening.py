@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.flow.classifiers import ScriptedClassifiers
 from tests.flow.judges import ScriptedJudge
 from tests.samples import admission, answered, chat_event, policy
 
@@ -13,7 +14,7 @@ from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.asking import Asking
 from afterguard.flow.findings import Finding
 from afterguard.flow.judge import Judging
-from afterguard.flow.ports import Judgement, Screened
+from afterguard.flow.ports import Judgement
 from afterguard.flow.screening import Screening
 from afterguard.policy.prompt import content_for
 from afterguard.telemetry.metrics import Metrics
@@ -23,18 +24,6 @@ BY_CLASSIFIER = {
     "judge": "classifier",
     "classifier": {"name": "sellers", "target_precision": 0.9, "rule": "H2"},
 }
-
-
-class ScriptedClassifiers:
-    """Gives every text the score that a test wants, or none."""
-
-    def __init__(self, score: float | None) -> None:
-        self._score = score
-        self.texts: list[str] = []
-
-    async def score(self, policy: Policy, text: str) -> Screened | None:
-        self.texts.append(text)
-        return None if self._score is None else Screened(self._score, 0.4, "sellers@abc")
 
 
 class Room:

@@ -10,7 +10,7 @@ from tests.samples import admission, answered, input_record, policy
 
 from afterguard.contracts.errors import EngineDead, EngineFault, EngineLost
 from afterguard.contracts.policies import Policy
-from afterguard.contracts.words import Action, Degraded, Effort, Outcome, Severity
+from afterguard.contracts.words import Action, Degraded, Effort, Outcome, Reason, Severity
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.asking import Asking
 from afterguard.flow.findings import Finding, Reading
@@ -105,7 +105,7 @@ async def test_the_seconds_are_those_of_both_and_the_wait_is_that_of_the_first()
         answered(False, score=float("nan")),
     ],
 )
-@pytest.mark.parametrize("first", [THREAT, CLOSE, answered(False, "H2")])
+@pytest.mark.parametrize("first", [THREAT, answered(False, "H2")])
 async def test_when_the_second_answer_is_none_the_first_stands_and_says_so(
     first: Judgement, second: Judgement
 ) -> None:
@@ -115,6 +115,18 @@ async def test_when_the_second_answer_is_none_the_first_stands_and_says_so(
     assert finding.reading == alone.reading
     assert (finding.effort, finding.degraded) == (Effort.LOW, (Degraded.SECOND_LOOK_FAILED,))
     assert finding.stages == ("low", "high")
+
+
+@pytest.mark.parametrize(
+    "second", [CUT, EngineFault("odd"), Judgement(JudgementStatus.UNPARSEABLE)]
+)
+async def test_a_doubtful_answer_that_found_nothing_is_uncertain_when_nobody_could_look_again(
+    second: Judgement | Exception,
+) -> None:
+    finding = await Bench(CLOSE, second, second).finding()
+    assert finding.reading.outcome is Outcome.UNCERTAIN
+    assert finding.reading.reason is Reason.SECOND_LOOK_FAILED
+    assert finding.degraded == (Degraded.SECOND_LOOK_FAILED,)
 
 
 async def test_a_grave_violation_is_acted_upon_although_nobody_could_look_again() -> None:
@@ -138,7 +150,7 @@ async def test_the_deadline_holds_over_both() -> None:
     asking = Asking(judge, schedule, Metrics(), clock=lambda: now)
     finding = await asking.ask(admission(received=0.0, deadline=4.0), LOOK, "text")
     assert len(judge.requests) == 1
-    assert (finding.reading.outcome, finding.stages) == (Outcome.NO_VIOLATION, ("low",))
+    assert (finding.reading.outcome, finding.stages) == (Outcome.UNCERTAIN, ("low",))
     assert finding.degraded == (Degraded.SECOND_LOOK_FAILED,)
 
 
@@ -196,7 +208,7 @@ async def test_a_first_answer_that_was_good_enough_is_repeated_as_one() -> None:
 
 async def test_a_second_look_that_failed_is_made_for_the_next_equal_content() -> None:
     bench = Bench(CLOSE, CUT, CLOSE, THREAT, cache=DictCache())
-    assert (await bench.finding()).reading.outcome is Outcome.NO_VIOLATION
+    assert (await bench.finding()).reading.reason is Reason.SECOND_LOOK_FAILED
     again = await bench.finding(record=input_record(offset=1))
     assert (again.reading.outcome, again.stages) == (Outcome.VIOLATION, ("low", "high"))
 
@@ -233,13 +245,13 @@ def test_whatever_both_answers_are_only_a_complete_one_says_that_nothing_was_fou
 ) -> None:
     first, second = read_as(one, Effort.LOW), read_as(other, Effort.HIGH)
     finding, result = after_both(first, second)
-    counts, answer = (second, other) if other.complete else (first, one)
-    assert (finding.reading, finding.effort, finding.score) == (
-        counts.reading,
-        counts.effort,
-        counts.score,
-    )
-    assert finding.reading.outcome is not Outcome.NO_VIOLATION or answer.complete
+    counts = second if other.complete else first
+    assert (finding.effort, finding.score) == (counts.effort, counts.score)
+    if finding.reading != counts.reading:
+        assert not other.complete
+        assert counts.reading.outcome is Outcome.NO_VIOLATION
+        assert finding.reading.outcome is Outcome.UNCERTAIN
+    assert finding.reading.outcome is not Outcome.NO_VIOLATION or other.complete
     assert (result is Result.FAILED) is not other.complete
     assert finding.judgement is not None
     assert finding.judgement.output_tokens == one.output_tokens + other.output_tokens

@@ -73,6 +73,7 @@ class Reason(StrEnum):
     SCORE_IN_BAND = "score_in_band"
     SCORE_CONTRADICTS_LABEL = "score_contradicts_label"
     RULES_CONTRADICT_LABEL = "rules_contradict_label"
+    SECOND_LOOK_FAILED = "second_look_failed"
     DEADLINE_PASSED = "deadline_passed"
     SHED_OVERLOAD = "shed_overload"
     SHED_COMPUTE_BUDGET = "shed_compute_budget"

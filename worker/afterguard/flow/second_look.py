@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from afterguard.contracts.words import Degraded, Outcome
-from afterguard.flow.findings import Finding
+from afterguard.contracts.words import Degraded, Outcome, Reason
+from afterguard.flow.findings import Finding, Reading
 from afterguard.flow.ports import Judgement
 
 
@@ -56,12 +56,13 @@ def doubt(finding: Finding) -> Doubt | None:
 def after_both(first: Finding, second: Finding) -> BothLooks:
     """The finding after a second look: what it found counts when its answer is complete.
 
-    When it is not, what was found first stands, whatever it was, and says that the second look
-    failed: a violation that was seen is not let go because nobody could look again. Both looks'
-    tokens, tries and seconds are in the sum.
+    When it is not, what was found first stands and says that the second look failed: a violation
+    that was seen is not let go because nobody could look again. But a first answer that was in
+    doubt and found nothing becomes uncertain: a content that wears the second look out must not
+    pass by that. Both looks' tokens, tries and seconds are in the sum.
     """
     answered = second.judgement is not None and second.judgement.complete
-    counts = second if answered else first
+    counts = second if answered else _in_doubt(first)
     finding = counts._replace(
         judgement=_with_tokens_of_both(counts.judgement, first.judgement, second.judgement),
         stages=first.stages + second.stages,
@@ -75,6 +76,18 @@ def after_both(first: Finding, second: Finding) -> BothLooks:
     before, after = first.reading, second.reading
     same = (before.outcome, before.action) == (after.outcome, after.action)
     return BothLooks(finding, Result.CONFIRMED if same else Result.CHANGED)
+
+
+def _in_doubt(first: Finding) -> Finding:
+    if first.reading.outcome is not Outcome.NO_VIOLATION:
+        return first
+    unclear = Reading(
+        Outcome.UNCERTAIN,
+        Reason.SECOND_LOOK_FAILED,
+        category=first.policy.id if first.policy is not None else None,
+        unknown_rules=first.reading.unknown_rules,
+    )
+    return first._replace(reading=unclear)
 
 
 def _with_tokens_of_both(
