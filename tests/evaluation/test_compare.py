@@ -52,6 +52,17 @@ def test_a_fall_of_recall_beyond_chance_is_a_regression(runs: Callable[..., Path
     assert part.p < 0.01
 
 
+def test_more_false_alarms_are_a_regression_where_precision_does_not_exist(
+    runs: Callable[..., Path],
+) -> None:
+    found = compare_runs(
+        runs("one", lambda _: answered(False)),
+        runs("two", lambda it: answered(not _even(it))),
+        resamples=FEW,
+    )
+    assert {it.measure for it in found.compared[0].regressions} == {Measure.FALSE_POSITIVE_RATE}
+
+
 def test_a_rise_is_no_regression(runs: Callable[..., Path]) -> None:
     found = compare_runs(runs("one", blind), runs("two", right), resamples=FEW)
     assert not found.regressed

@@ -16,7 +16,7 @@ def compare_command(
     first: Path = typer.Argument(help="Folder of the run before."),
     second: Path = typer.Argument(help="Folder of the run to be judged."),
     tolerance: float = typer.Option(
-        0.02, min=0, max=1, help="A fall of precision, recall or F1 up to this does not matter."
+        0.02, min=0, max=1, help="A change for the worse up to this does not matter."
     ),
     judges: str | None = typer.Option(
         None,
@@ -30,10 +30,10 @@ def compare_command(
 ) -> None:
     """Put two runs side by side, on the rows that both have judged.
 
-    Exits 1 on a regression: precision, recall or F1 of a policy fell by more than the tolerance,
-    and the 95 % interval of the difference, over pairs of the same row, lies below zero. A fall
-    that chance may explain is told and does not fail; more rows would tell. It exits 1, too, when
-    the second run is not at its end: what was not judged can be no better.
+    Exits 1 on a regression: precision, recall, F1 or the share of false alarms of a policy became
+    worse by more than the tolerance, and zero lies outside the 95 % interval of the difference over
+    pairs of the same row. What chance may explain is told and does not fail; more rows would tell.
+    Nor do measures in brackets. It exits 1, too, when the second run is not at its end.
 
     Example:  afterguard eval compare runs/main runs/branch --tolerance 0.02
     """
