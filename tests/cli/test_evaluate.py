@@ -23,7 +23,6 @@ from tests.policy.documents import FRONT, document
 from tests.samples import answered
 
 from afterguard.contracts.errors import EngineDead
-from afterguard.contracts.words import Outcome
 from afterguard.evaluation.results import RESULTS, read_results
 from afterguard.flow.ports import Judgement, JudgeRequest
 
@@ -185,7 +184,7 @@ def test_a_judge_that_no_policy_names_is_told(data: Path, tmp_path: Path) -> Non
     assert "no classifier is named by the policy harassment" in told.err
 
 
-def test_what_a_classifier_gives_no_score_for_has_failed_and_is_not_clean(
+def test_a_classifier_that_is_not_there_is_told_before_anything_is_judged(
     data: Path, tmp_path: Path
 ) -> None:
     policy = tmp_path / "harassment.md"
@@ -193,8 +192,8 @@ def test_what_a_classifier_gives_no_score_for_has_failed_and_is_not_clean(
     policy.write_text(document(f"{front}judge: classifier\nclassifier: {{name: not-fitted}}\n"))
     out = tmp_path / "run"
     told = afterguard("eval", "-p", policy, "-d", data, "--out", out, "--judges", "classifier")
-    assert told.code == 0
-    assert {it.outcome for it in read_results(out)} == {Outcome.FAILED}
+    assert (told.code, "`afterguard prefilter fit` makes it" in told.err) == (78, True)
+    assert read_results(out) == []
 
 
 def test_without_the_packages_of_the_extra_it_says_which(

@@ -10,8 +10,9 @@ from tests.samples import answered
 
 from afterguard.contracts.errors import EngineDead, RequestRefused
 from afterguard.contracts.words import Effort, Outcome
-from afterguard.evaluation.results import ResultLog, read_results
+from afterguard.evaluation.results import CLASSIFIER, ResultLog, read_results, result_of
 from afterguard.evaluation.run import Sitting
+from afterguard.flow.findings import Finding, Reading
 from afterguard.flow.ports import Judgement, JudgeRequest
 
 ROWS = [row(number) for number in range(6)]
@@ -133,3 +134,14 @@ async def test_a_combined_prompt_that_is_judged_in_part_is_judged_again_whole(
         together = left_of(rows, [HARASSMENT, HATE], log, together=True)
     assert [it.id for it in apart[0].policies] == ["hate"]
     assert [it.id for it in together[0].policies] == ["harassment", "hate"]
+
+
+def test_what_a_classifier_gives_no_score_for_has_failed_and_is_not_clean() -> None:
+    # At work the model is asked in its place.
+    by_the_model = Finding(Reading(Outcome.NO_VIOLATION), HARASSMENT, judgement=answered(False))
+    told = result_of(ROWS[0], by_the_model, judge=CLASSIFIER, engine="vllm", model="m")
+    assert told.outcome is Outcome.FAILED
+    own = by_the_model._replace(judged_by=("classifier", "sellers"))
+    assert result_of(ROWS[0], own, judge=CLASSIFIER, engine="vllm", model="m").outcome is (
+        Outcome.NO_VIOLATION
+    )

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.events import ChatEvent
-from afterguard.contracts.policies import Policy
+from afterguard.contracts.policies import JudgedBy, Policy
 from afterguard.contracts.records import InputRecord
 from afterguard.contracts.words import Lane
 from afterguard.delivery.ledger import Ledger
@@ -52,7 +52,7 @@ class Bench:
         accepts: Callable[[Policy], None] = lambda _: None,
     ) -> None:
         self._judging, self._lane, self._accepts = judging, lane, accepts
-        self._accepted: set[tuple[str, str]] = set()
+        self._accepted: set[tuple[str, str, JudgedBy]] = set()
         self._next = 0
 
     async def findings(self, case: Case) -> list[Finding]:
@@ -64,7 +64,7 @@ class Bench:
         """
         for policy in case.policies:
             # As a worker does at its start: figures of another judge would be worse than none.
-            if (key := (policy.id, policy.version)) not in self._accepted:
+            if (key := (policy.id, policy.version, policy.judge)) not in self._accepted:
                 await asyncio.to_thread(self._accepts, policy)
                 self._accepted.add(key)
         now = monotonic()

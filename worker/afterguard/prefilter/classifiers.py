@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 
 from afterguard.contracts.errors import PolicyError, SettingsError
-from afterguard.contracts.policies import Policy
+from afterguard.contracts.policies import JudgedBy, Policy
 from afterguard.flow.ports import Screened
 from afterguard.prefilter.settings import PrefilterSettings
 from afterguard.prefilter.shelf import Shelf
@@ -28,6 +28,7 @@ _BATCHES_AHEAD: Final = 4
 _STOP_S: Final = 5.0
 
 _Taken = tuple["Classifier", "Terms"]
+_Key = tuple[str, str, JudgedBy]
 
 
 class _Waiting(NamedTuple):
@@ -49,7 +50,7 @@ class FittedClassifiers:
     def __init__(self, settings: PrefilterSettings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics.policies.prefilter
         self._shelf = Shelf(settings.directory, threads=settings.threads)
-        self._taken: dict[tuple[str, str], _Taken | None] = {}
+        self._taken: dict[_Key, _Taken | None] = {}
         self._waiting: list[_Waiting] = []
         self._places = asyncio.Semaphore(_BATCHES_AHEAD * settings.batch)
         self._thread: ThreadPoolExecutor | None = None
@@ -63,7 +64,7 @@ class FittedClassifiers:
             PolicyError: The classifier is missing, damaged, or bears out less than is wanted.
             SettingsError: A package is not installed.
         """
-        key = policy.id, policy.version
+        key = _key(policy)
         if key not in self._taken:
             self._taken[key] = self._shelf.take(policy)
 
@@ -102,7 +103,7 @@ class FittedClassifiers:
             self._thread = None
 
     async def _take(self, policy: Policy) -> _Taken | None:
-        key = policy.id, policy.version
+        key = _key(policy)
         if key not in self._taken:
             # An evaluation brings policies that nobody has asked about before.
             await asyncio.to_thread(self.accepts, policy)
@@ -161,3 +162,8 @@ class FittedClassifiers:
 def _tell(waiting: _Waiting, score: float | None) -> None:
     if not waiting.score.done():
         waiting.score.set_result(score)
+
+
+def _key(policy: Policy) -> _Key:
+    """An evaluation judges one version by both, the model and the classifier."""
+    return policy.id, policy.version, policy.judge
