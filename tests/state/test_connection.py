@@ -69,9 +69,9 @@ async def test_the_user_of_the_docs_may_do_what_the_worker_needs(
     assert await look(settings(guarded.port, **way)) is None
     batches = Batches(settings(guarded.port, **way), Metrics())
     await batches.start()
-    batches.put("kept", b"1", 60)
+    batches.put("v:kept", b"1", 60)
     async with asyncio.timeout(10):
-        while await batches.get_many(["kept"]) != [b"1"]:
+        while await batches.get_many(["v:kept"]) != [b"1"]:
             await asyncio.sleep(0.01)
     assert not batches.away
     await batches.stop()
@@ -105,13 +105,13 @@ async def test_a_password_that_is_renewed_on_disk_is_used_by_the_next_connection
     way = settings(guarded.port, username="afterguard", password_file=file)
     batches = Batches(way, Metrics())
     await batches.start()
-    assert await batches.get_many(["k"]) == [None]
+    assert await batches.get_many(["v:k"]) == [None]
     assert is_away(batches)
     file.write_text(SECRET)
     async with asyncio.timeout(10):
         while is_away(batches):
             await asyncio.sleep(0.06)
-            await batches.get_many(["k"])
+            await batches.get_many(["v:k"])
     await batches.stop()
 
 
@@ -131,16 +131,16 @@ async def test_tls_with_certificates_of_both_sides_and_the_renewed_one_of_ours(
         )
         batches = Batches(way, Metrics())
         await batches.start()
-        assert await batches.get_many(["k"]) == [None]
+        assert await batches.get_many(["v:k"]) == [None]
         assert not is_away(batches)
         authority.client(password=SECRET)  # the same files, another certificate
         assert front.cut() == 1
         async with asyncio.timeout(10):
             while len(set(front.shown)) < 2:
-                await batches.get_many(["k"])
+                await batches.get_many(["v:k"])
                 await asyncio.sleep(0.06)
             while is_away(batches):
-                await batches.get_many(["k"])
+                await batches.get_many(["v:k"])
                 await asyncio.sleep(0.06)
         await batches.stop()
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 from tests.policy.releases import change, version
 from tests.samples import NOON
 
@@ -171,6 +172,9 @@ async def test_the_users_of_the_docs_may_do_what_they_are_for_and_no_more(
         await worker.change(change(2), expected=1)
     await operator.close()
     await worker.close()
+    async with Redis.from_url(guarded.url, username="afterguard", password=SECRET) as client:
+        with pytest.raises(NoPermissionError):
+            await client.set("afterguard:policies:state", b"{}")
 
 
 async def test_a_user_who_may_not_listen_learns_of_changes_by_looking() -> None:
