@@ -1,9 +1,10 @@
 """The check of hot activation finds what it is there to find."""
 
+from tests.samples import NOON
 from tests.version_order import misjudged
 
-from afterguard.contracts.coordinates import Coordinates
-from afterguard.contracts.verdicts import AuditRecord
+from afterguard.contracts.coordinates import Coordinates, verdict_id
+from afterguard.contracts.verdicts import AuditRecord, Timings
 from afterguard.contracts.words import Outcome
 
 OLD, NEW = {"a": "1", "b": "1"}, {"a": "2", "b": "1"}
@@ -11,15 +12,23 @@ OLD, NEW = {"a": "1", "b": "1"}, {"a": "2", "b": "1"}
 
 def verdicts(offset: int, **versions: str) -> list[AuditRecord]:
     return [
-        AuditRecord.model_construct(
-            topic="t",
-            partition=0,
-            offset=offset,
+        AuditRecord(
+            verdict_id=verdict_id(place := Coordinates("t", 0, offset), name, it),
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
             policy_id=name,
             policy_version=it,
             event_id="e-1",
             conversation_id="c-1",
             outcome=Outcome.NO_VIOLATION,
+            timings=Timings(
+                received_at=NOON,
+                published_at=NOON,
+                queued_ms=0,
+                judging_ms=0,
+                event_to_publish_ms=0,
+            ),
         )
         for name, it in versions.items()
     ]
