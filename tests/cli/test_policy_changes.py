@@ -139,9 +139,9 @@ def test_who_is_overtaken_while_the_golden_set_is_judged_is_told_by_whom(
 ) -> None:
     judged = golden_judged.judged
 
-    async def overtaken(*arguments: Any) -> Any:
+    async def overtaken(*arguments: Any, **named: Any) -> Any:
         await office.store.change(change(2, by="bob@desk"), expected=0)
-        return await judged(*arguments)
+        return await judged(*arguments, **named)
 
     monkeypatch.setattr(policies_activate, "judged", overtaken)
     told = run("activate", office.edit(1), "--by", "ann")

@@ -1,6 +1,7 @@
 """The policies' part of the composition: the documents of the folder, and the store above it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,19 +58,29 @@ def policy_room(
     Raises:
         SettingsError: Redis can never be reached in the way that the settings say.
     """
-
-    def learn(policy: Policy, text: str) -> None:
-        path = Path(f"{policy.id}@{policy.version}, calibration")
-        calibration = parse_calibration(text, path)
-        if calibration.policy != policy.id:
-            raise PolicyError(f"is that of {calibration.policy}", file=path, field="policy")
-        scores.release(policy, calibration)
-
     return LivePolicies(
         folder,
         metrics,
         store=policy_store(settings),
         only=settings.policies.only,
         accepts=accepts,
-        calibrates=learn,
+        calibrates=partial(learn, scores),
     )
+
+
+def learn(scores: FittedScores, policy: Policy, text: str) -> None:
+    """Have a version judged with the calibration that comes with it.
+
+    Args:
+        scores: Learns it.
+        policy: The version.
+        text: Its calibration, as a release carries it.
+
+    Raises:
+        PolicyError: It cannot be used, or belongs to another policy.
+    """
+    path = Path(f"{policy.id}@{policy.version}, calibration")
+    calibration = parse_calibration(text, path)
+    if calibration.policy != policy.id:
+        raise PolicyError(f"is that of {calibration.policy}", file=path, field="policy")
+    scores.release(policy, calibration)

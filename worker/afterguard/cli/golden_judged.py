@@ -12,7 +12,9 @@ from afterguard.contracts.policies import Policy
 from afterguard.engine.create import create_judge
 from afterguard.evaluation.bench import open_bench
 from afterguard.evaluation.golden_run import LEAST, MOST_FLIPS, GoldenReport, run_golden
+from afterguard.policy.calibration import fitted_scores
 from afterguard.policy.labelled import LabelledRow
+from afterguard.policy_room import learn
 from afterguard.settings import Settings
 
 
@@ -28,6 +30,7 @@ async def judged(
     policy: Policy,
     rows: Sequence[LabelledRow],
     *,
+    calibration: str | None = None,
     least: float = LEAST,
     most_flips: float = MOST_FLIPS,
 ) -> JudgedSet:
@@ -37,10 +40,13 @@ async def judged(
         settings: Whose engine judges.
         policy: The version to judge under.
         rows: As `read_golden` gives them, with or without disguises of them.
+        calibration: What was fitted for this version, as a release carries it: once it is in force
+            its scores are weighed by that.
         least: Share of the set's own rows that must be right.
         most_flips: Share of variants that may flip.
 
     Raises:
+        PolicyError: The calibration cannot be used.
         SettingsError: The engine's package is not installed, or a setting cannot be used.
         EngineError: The engine cannot be started, or died.
     """
@@ -49,6 +55,9 @@ async def judged(
         typer.echo(text, err=True)
 
     judge = create_judge(settings.engine, registry=CollectorRegistry(), progress=say)
+    scores = fitted_scores(settings.policies, judge.model)
+    if calibration is not None:
+        learn(scores, policy, calibration)
     with Progress(
         TextColumn("golden set"),
         BarColumn(),
@@ -62,7 +71,7 @@ async def judged(
         def show(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        async with open_bench(settings, judge=judge) as bench:
+        async with open_bench(settings, judge=judge, scores=scores) as bench:
             report = await run_golden(
                 bench, policy, rows, least=least, most_flips=most_flips, progress=show
             )

@@ -112,7 +112,7 @@ async def _golden(it: Desk, found: Version, wish: _Wish) -> JudgedSet | None:
         )
         return None
     rows = read_golden(path, found.policy)
-    return await judged(it.settings, found.policy, rows)
+    return await judged(it.settings, found.policy, rows, calibration=found.release.calibration)
 
 
 def _beside(it: Desk, found: Version) -> Path:

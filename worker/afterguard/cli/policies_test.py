@@ -13,6 +13,7 @@ from afterguard.cli.failing import told_plainly
 from afterguard.cli.golden_judged import judged
 from afterguard.cli.golden_told import golden_fields, tell_golden, tell_slices
 from afterguard.cli.options import CONFIG, settings_of
+from afterguard.cli.policy_desk import calibration_of
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.policies import Policy
@@ -60,13 +61,24 @@ def golden_command(
     with told_plainly():
         settings = settings_of(config)
         chosen = chosen_policy(policy, settings.policies)
-        rows = read_golden(golden or _beside(policy, chosen, settings), chosen)
+        document = _document(policy, chosen, settings)
+        rows = read_golden(golden or golden_path(document, chosen.id), chosen)
+        fitted = calibration_of(chosen, document, settings)
         if evasions:
             rows += disguised(rows, chosen)
         rows = _of_tags(rows, only)
         if embedded:
             settings = settings_of(config, overrides=embedded_engine())
-        found = asyncio.run(judged(settings, chosen, rows, least=least, most_flips=most_flips))
+        found = asyncio.run(
+            judged(
+                settings,
+                chosen,
+                rows,
+                calibration=fitted,
+                least=least,
+                most_flips=most_flips,
+            )
+        )
     if as_json:
         typer.echo(orjson.dumps(golden_fields(found.report, found.model)).decode())
     else:
@@ -76,11 +88,11 @@ def golden_command(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _beside(name: str, policy: Policy, settings: Settings) -> Path:
+def _document(name: str, policy: Policy, settings: Settings) -> Path:
+    """Where the document stands, or would: what belongs to it stands beside it."""
     if name.endswith(".md") or "/" in name:
-        return golden_path(Path(name), policy.id)
-    folder = settings.policies.directory or shipped_policies()
-    return golden_path(folder / f"{policy.id}.md", policy.id)
+        return Path(name)
+    return (settings.policies.directory or shipped_policies()) / f"{policy.id}.md"
 
 
 def _of_tags(rows: Sequence[LabelledRow], tags: Sequence[str]) -> list[LabelledRow]:

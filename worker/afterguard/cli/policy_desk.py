@@ -15,7 +15,7 @@ from afterguard.cli.options import settings_of
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.releases import MOST_WORDS
-from afterguard.policy.calibration import calibration_folder
+from afterguard.policy.calibration import FOLDER, calibration_folder
 from afterguard.policy.calibration_document import read_calibration
 from afterguard.policy.document import parse_policy, read_text
 from afterguard.policy.registry import policy_files, shipped_policies
@@ -129,10 +129,18 @@ def document(path: Path, settings: Settings) -> Version:
     """
     text = read_text(path)
     policy = parse_policy(text, path)
-    folder = calibration_folder(settings.policies) or path.parent / "calibration"
+    return Version(policy, Release(text, calibration_of(policy, path, settings)), path)
+
+
+def calibration_of(policy: Policy, path: Path, settings: Settings) -> str | None:
+    """What was fitted for the policy of a document, as a release carries it; None for nothing.
+
+    Raises:
+        PolicyError: It cannot be used.
+    """
+    folder = calibration_folder(settings.policies) or path.parent / FOLDER
     fitted = folder / f"{policy.id}.json"
-    calibration = read_calibration(fitted).model_dump_json() if fitted.is_file() else None
-    return Version(policy, Release(text, calibration), path)
+    return read_calibration(fitted).model_dump_json() if fitted.is_file() else None
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from afterguard.flow.judge import Judging
 from afterguard.flow.lanes import lane_place
 from afterguard.flow.ports import Judge
 from afterguard.judging_room import judging_room
+from afterguard.policy.calibration import FittedScores
 from afterguard.prefilter.classifiers import FittedClassifiers
 from afterguard.settings import Settings
 from afterguard.telemetry.metrics import Metrics
@@ -94,6 +95,7 @@ async def open_bench(
     settings: Settings,
     *,
     judge: Judge | None = None,
+    scores: FittedScores | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Bench]:
     """A bench whose engine runs while the block does.
@@ -101,6 +103,7 @@ async def open_bench(
     Args:
         settings: `engine` and `judging` as a worker would have them.
         judge: Another engine than `settings.engine` names.
+        scores: What was fitted for the policies; None to read it from the folder that is set.
         progress: Told what the engine is doing while it starts.
 
     Raises:
@@ -112,7 +115,7 @@ async def open_bench(
     classifiers = FittedClassifiers(settings.prefilter, metrics)
     try:
         await judge.start()
-        judging = judging_room(settings, judge, metrics, classifiers=classifiers)
+        judging = judging_room(settings, judge, metrics, scores=scores, classifiers=classifiers)
         yield Bench(judging, accepts=classifiers.accepts)
     finally:
         await classifiers.stop()
