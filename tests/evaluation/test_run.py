@@ -104,6 +104,15 @@ async def test_a_dead_engine_ends_the_sitting_and_keeps_what_was_judged(tmp_path
     assert len(read_results(tmp_path)) == 3
 
 
+async def test_a_dead_engine_is_told_as_such_under_several_policies_at_once(tmp_path: Path) -> None:
+    rows = [row(0, expected={"harassment": False, "hate": False})]
+    with ResultLog(tmp_path) as log:
+        left = left_of(rows, [HARASSMENT, HATE], log, together=True)
+        assert len(left[0].policies) == 2
+        with pytest.raises(EngineDead):
+            await sitting(left, log, ScriptedJudge(EngineDead("gone")))
+
+
 async def test_only_what_a_label_speaks_of_is_judged_unless_all_is_asked_for(
     tmp_path: Path,
 ) -> None:

@@ -83,7 +83,18 @@ class Bench:
             received_at=datetime.now(UTC),
             received=now,
         )
-        return await self._judging.judge(admission)
+        try:
+            return await self._judging.judge(admission)
+        except BaseExceptionGroup as several:
+            raise first_of(several) from None
+
+
+def first_of(group: BaseExceptionGroup) -> BaseException:
+    """The first error that a group holds, at whatever depth: one dead engine fails every row."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _order() -> KeyOrder[Any]:

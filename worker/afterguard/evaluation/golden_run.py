@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Outcome
-from afterguard.evaluation.bench import Bench, Case
+from afterguard.evaluation.bench import Bench, Case, first_of
 from afterguard.flow.findings import Finding
 from afterguard.policy.labelled import LabelledRow
 
@@ -216,8 +216,7 @@ async def run_golden(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(judged(row)) for row in rows]
     except BaseExceptionGroup as several:
-        # One dead engine fails every row: the first says it all.
-        raise several.exceptions[0] from None
+        raise first_of(several) from None
     findings = {row.row_id: task.result() for row, task in zip(rows, tasks, strict=True)}
     graded = tuple(_graded(row, findings, policy) for row in rows)
     return GoldenReport(policy, graded, monotonic() - began, least, most_flips)

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Final
 
 from afterguard.contracts.words import Outcome
-from afterguard.evaluation.bench import Bench, Case
+from afterguard.evaluation.bench import Bench, Case, first_of
 from afterguard.evaluation.results import Result, ResultLog, result_of
 from afterguard.evaluation.selection import Task
 
@@ -150,8 +150,7 @@ async def _all(
             for _ in range(min(at_once, sitting.tasks)):
                 group.create_task(one_after_the_other())
     except BaseExceptionGroup as several:
-        # One dead engine fails every row: the first says it all.
-        raise several.exceptions[0] from None
+        raise first_of(several) from None
 
 
 async def _keep(sitting: Sitting, keep: Callable[[Sitting], None]) -> None:
