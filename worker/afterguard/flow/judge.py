@@ -4,8 +4,9 @@ What is known already is not asked again; each of the others is a question to th
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 from afterguard.contracts.coordinates import verdict_id
@@ -81,7 +82,8 @@ class Judging:
         findings = await self._recall(admission, [(policy,) for policy in alone], content)
         left = [policy for policy in admission.policies if policy.handle not in findings]
         if left:
-            findings |= await self._find(admission, left, content)
+            found = await self._find(admission, left, content)
+            findings = findings | found if findings else found
         return [findings[policy.handle] for policy in admission.policies]
 
     async def _duplicate(self, admission: Admission, content: str) -> bool:
@@ -131,13 +133,15 @@ class Judging:
             _mark_away(admission)
         return known
 
-    async def _find(
+    # What only hands on is no coroutine of its own: each costs every event.
+
+    def _find(
         self, admission: Admission, policies: Sequence[Policy], content: str
-    ) -> dict[str, Finding]:
+    ) -> Coroutine[Any, Any, dict[str, Finding]]:
         acting, shadows = acting_first(policies)
         if not shadows or self._shadows is None:
-            return await self._screen(admission, policies, content)
-        return await self._shadows.beside(
+            return self._screen(admission, policies, content)
+        return self._shadows.beside(
             self._screen(admission, acting, content) if acting else None,
             shadows,
             lambda policy: self._under(admission, policy, content),
@@ -148,14 +152,24 @@ class Judging:
     async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
         return (await self._screen(admission, (policy,), content))[policy.handle]
 
-    async def _screen(
+    def _screen(
         self, admission: Admission, policies: Sequence[Policy], content: str
+    ) -> Coroutine[Any, Any, dict[str, Finding]]:
+        screening = self._screening
+        if screening is None or not screening.concerns(policies):
+            return self._ask(admission, policies, content)
+        return self._screened(screening, admission, policies, content)
+
+    async def _screened(
+        self,
+        screening: Screening,
+        admission: Admission,
+        policies: Sequence[Policy],
+        content: str,
     ) -> dict[str, Finding]:
-        if self._screening is None:
-            return await self._ask(admission, policies, content)
-        sieve = await self._screening.screen(admission, policies)
+        sieve = await screening.screen(admission, policies)
         asked = await self._ask(admission, sieve.left, content) if sieve.left else {}
-        return sieve.settled | self._screening.told(sieve, asked)
+        return sieve.settled | screening.told(sieve, asked)
 
     async def _ask(
         self, admission: Admission, policies: Sequence[Policy], content: str
@@ -176,6 +190,8 @@ class Judging:
             return known | {policy.handle: it for policy, it in zip(left, shed, strict=True)}
         if len(questions) == 1:
             found = [await self._answered(admission, questions[0], content)]
+            if not known:
+                return found[0]
         else:
             async with asyncio.TaskGroup() as tasks:
                 asked = [
@@ -191,7 +207,8 @@ class Judging:
         self, admission: Admission, group: Group, content: str
     ) -> dict[str, Finding]:
         if self._together is None or len(group) == 1:
-            findings = [await self._asking.ask(admission, policy, content) for policy in group]
+            # A group is of one where there is nothing that they would share.
+            findings = [await self._asking.ask(admission, group[0], content)]
         else:
             findings = await self._together.ask(admission, group, content)
         if self._cache is not None:

@@ -4,7 +4,7 @@ A classifier that gives no score decides nothing: the model is asked, and the ve
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from time import monotonic
@@ -66,6 +66,10 @@ class Screening:
         self._metrics, self._bypass_share = metrics, bypass_share
         self._clock = clock
 
+    def concerns(self, policies: Iterable[Policy]) -> bool:
+        """Whether any of the policies names a classifier."""
+        return any(_named(it) for it in policies)
+
     async def screen(self, admission: Admission, policies: Sequence[Policy]) -> Sieve:
         """Part the policies of one event into what is settled and what is left for the model.
 
@@ -74,10 +78,7 @@ class Screening:
             policies: Those under which it is not judged yet.
         """
         sieve = Sieve()
-        asked = [it for it in policies if it.prefilter or it.judge is JudgedBy.CLASSIFIER]
-        if not asked:
-            sieve.left += policies
-            return sieve
+        asked = [it for it in policies if _named(it)]
         text = self._text_of(admission.event)
         began = self._clock()
         scored = await asyncio.gather(*(self._classifiers.score(it, text) for it in asked))
@@ -161,6 +162,10 @@ class Screening:
         # A version on trial would blur the figures of the one in force.
         if not policy.shadow:
             self._metrics.event(policy.id, result)
+
+
+def _named(policy: Policy) -> bool:
+    return policy.prefilter is not None or policy.judge is JudgedBy.CLASSIFIER
 
 
 def _decided(policy: Policy, screened: Screened) -> Reading:
