@@ -6,7 +6,7 @@ What is known already is not asked again; each of the others is a question to th
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from afterguard.contracts.coordinates import verdict_id
@@ -25,6 +25,13 @@ from afterguard.flow.together import Group, Together
 from afterguard.telemetry.metrics import Metrics
 
 _SHED = Reading(Outcome.EXPIRED, Reason.SHED_COMPUTE_BUDGET)
+
+
+class _Content(NamedTuple):
+    """What the model reads, and the form that it shares with contents that ask the same."""
+
+    text: str
+    same: str
 
 
 class Judging:
@@ -71,19 +78,21 @@ class Judging:
         Raises:
             AfterguardError: One whose consequence is `exit`; the event must not be settled.
         """
-        content = self._render(admission.event)
-        if await self._duplicate(admission, content):
+        text = self._render(admission.event)
+        if await self._duplicate(admission, text):
             self._metrics.duplicates_recognised.inc()
             return [Finding(Reading(Outcome.SKIPPED, Reason.DUPLICATE_EVENT))]
+        content = _Content(text, text if self._cache is None else self._same(text))
         alone = admission.policies
         if self._together is not None:
             # What prompts the others share is not known before it is known who is asked about.
             alone = tuple(policy for policy in alone if policy.shadow)
         findings = await self._recall(admission, [(policy,) for policy in alone], content)
-        left = [policy for policy in admission.policies if policy.handle not in findings]
+        left: Sequence[Policy] = admission.policies
+        if findings:
+            left = [policy for policy in left if policy.handle not in findings]
         if left:
-            found = await self._find(admission, left, content)
-            findings = findings | found if findings else found
+            findings = findings | await self._find(admission, left, content)
         return [findings[policy.handle] for policy in admission.policies]
 
     async def _duplicate(self, admission: Admission, content: str) -> bool:
@@ -98,7 +107,7 @@ class Judging:
         return first is not None and first != admission.record.coordinates
 
     async def _recall(
-        self, admission: Admission, groups: Sequence[Group], content: str
+        self, admission: Admission, groups: Sequence[Group], content: _Content
     ) -> dict[str, Finding]:
         """What is known already; of a group, all or nothing, since it is one question."""
         if self._cache is None or not groups:
@@ -136,7 +145,7 @@ class Judging:
     # What only hands on is no coroutine of its own: each costs every event.
 
     def _find(
-        self, admission: Admission, policies: Sequence[Policy], content: str
+        self, admission: Admission, policies: Sequence[Policy], content: _Content
     ) -> Coroutine[Any, Any, dict[str, Finding]]:
         acting, shadows = acting_first(policies)
         if not shadows or self._shadows is None:
@@ -149,11 +158,11 @@ class Judging:
             shed=None if self._asking.step(admission.lane) is Step.FULL else _SHED,
         )
 
-    async def _under(self, admission: Admission, policy: Policy, content: str) -> Finding:
+    async def _under(self, admission: Admission, policy: Policy, content: _Content) -> Finding:
         return (await self._screen(admission, (policy,), content))[policy.handle]
 
     def _screen(
-        self, admission: Admission, policies: Sequence[Policy], content: str
+        self, admission: Admission, policies: Sequence[Policy], content: _Content
     ) -> Coroutine[Any, Any, dict[str, Finding]]:
         screening = self._screening
         if screening is None or not screening.concerns(policies):
@@ -165,14 +174,14 @@ class Judging:
         screening: Screening,
         admission: Admission,
         policies: Sequence[Policy],
-        content: str,
+        content: _Content,
     ) -> dict[str, Finding]:
         sieve = await screening.screen(admission, policies)
         asked = await self._ask(admission, sieve.left, content) if sieve.left else {}
         return sieve.settled | screening.told(sieve, asked)
 
     async def _ask(
-        self, admission: Admission, policies: Sequence[Policy], content: str
+        self, admission: Admission, policies: Sequence[Policy], content: _Content
     ) -> dict[str, Finding]:
         known: dict[str, Finding] = {}
         questions: list[Group] = [(policy,) for policy in policies]
@@ -204,13 +213,13 @@ class Judging:
         return known
 
     async def _answered(
-        self, admission: Admission, group: Group, content: str
+        self, admission: Admission, group: Group, content: _Content
     ) -> dict[str, Finding]:
         if self._together is None or len(group) == 1:
             # A group is of one where there is nothing that they would share.
-            findings = [await self._asking.ask(admission, group[0], content)]
+            findings = [await self._asking.ask(admission, group[0], content.text)]
         else:
-            findings = await self._together.ask(admission, group, content)
+            findings = await self._together.ask(admission, group, content.text)
         if self._cache is not None:
             for policy, key, finding in zip(
                 group, self._keys(content, group), findings, strict=True
@@ -219,9 +228,9 @@ class Judging:
                 _keep(self._cache, key, finding, judged_as)
         return {policy.handle: it for policy, it in zip(group, findings, strict=True)}
 
-    def _keys(self, content: str, group: Group) -> list[str]:
-        same, together = self._same(content), group if len(group) > 1 else ()
-        return [verdict_key(same, policy, self._asking.model, together) for policy in group]
+    def _keys(self, content: _Content, group: Group) -> list[str]:
+        together = group if len(group) > 1 else ()
+        return [verdict_key(content.same, it, self._asking.model, together) for it in group]
 
 
 def _keep(cache: VerdictCache, key: str, finding: Finding, judged_as: UUID) -> None:
