@@ -216,7 +216,7 @@ class Policy(BaseModel):
     @property
     def handle(self) -> str:
         """Tells policies that are judged side by side apart: a shadow names its version too."""
-        return f"{self.id}@{self.version}" if self.shadow else self.id
+        return handle_of(self.id, self.version, shadow=self.shadow)
 
     @property
     def shadow(self) -> bool:
@@ -226,6 +226,11 @@ class Policy(BaseModel):
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, or None when the policy has no such rule."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+
+def handle_of(policy_id: str, version: str | None, *, shadow: bool) -> str:
+    """See `Policy.handle`; for those who have a verdict and not its policy."""
+    return f"{policy_id}@{version}" if shadow else policy_id
 
 
 def _rising(band: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.dead_letters import DeadLetter
 from afterguard.contracts.interventions import Intervention
+from afterguard.contracts.policies import handle_of
 from afterguard.contracts.verdicts import Verdict
 from afterguard.contracts.words import Action, Outcome
 
@@ -56,7 +57,9 @@ class Debts:
         """A verdict that was written."""
         account = self._accounts[_origin(verdict)]
         if verdict.policy_id is not None:
-            account.judged_under.add(_handle(verdict))
+            account.judged_under.add(
+                handle_of(verdict.policy_id, verdict.policy_version, shadow=verdict.shadow)
+            )
         elif verdict.outcome is Outcome.SKIPPED:
             account.skipped = True
         if verdict.shadow:
@@ -81,12 +84,6 @@ class Debts:
         return (
             it for it, account in self._accounts.items() if account.is_event and not account.paid
         )
-
-
-def _handle(verdict: Verdict) -> str:
-    # As `Policy.handle` has it.
-    it = verdict
-    return f"{it.policy_id}@{it.policy_version}" if it.shadow else it.policy_id or ""
 
 
 def _origin(output: Verdict | Intervention | DeadLetter) -> Coordinates:
