@@ -1,6 +1,7 @@
 """The closed vocabularies of the contracts, each with its order where order matters."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -137,5 +138,8 @@ class Action(StrEnum):
 
 
 _EFFORT_RANK = {effort: rank for rank, effort in enumerate(Effort)}
+ANSWERED: Final = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
+"""Outcomes that say something about the content; all others are no judgement of it."""
+
 _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _ACTION_RANK = {action: rank for rank, action in enumerate(Action)}

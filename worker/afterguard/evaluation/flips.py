@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from afterguard.contracts.words import Outcome
+from afterguard.contracts.words import ANSWERED, Outcome
 from afterguard.evaluation.results import Result, ResultKey
-
-_ANSWERED = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
 
 
 class Flips(BaseModel):
@@ -40,7 +38,7 @@ def flips(results: Sequence[Result]) -> Flips:
         (own, it)
         for it in variants
         if (own := by_key.get(ResultKey(it.variant_of or "", it.policy_id, it.judge))) is not None
-        and own.outcome in _ANSWERED
+        and own.outcome in ANSWERED
     ]
     caught = [it for own, it in pairs if own.flagged]
     return Flips(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.words import Effort, Kind, Outcome, Reason
-from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.findings import FAULT, Finding
 from afterguard.policy.calibration import what_is_read
 from afterguard.policy.labelled import LabelledRow
 
@@ -123,7 +123,7 @@ def result_of(row: LabelledRow, finding: Finding, *, judge: str, engine: str, mo
     assert policy is not None, "a finding of an evaluation has a policy"
     if judge == CLASSIFIER and finding.judged_by is None:
         # At work the model is asked instead. Here that would be the model's figure, not its own.
-        reading = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
+        reading = FAULT
     event = row.event
     text = text_of(row)
     engine, model = finding.judged_by or (engine, model)

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.verdicts import Verdict
-from afterguard.contracts.words import Action, Outcome, Reason
-from afterguard.flow.agreement import ANSWERED, Agreement, agreement
+from afterguard.contracts.words import ANSWERED, Action, Outcome, Reason
+from afterguard.flow.agreement import Agreement, agreement
 
 _Z: Final = NormalDist().inv_cdf(0.975)
 

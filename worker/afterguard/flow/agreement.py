@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 from afterguard.contracts.verdicts import Verdict
-from afterguard.contracts.words import Action, Outcome
-
-ANSWERED: Final = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
-"""What the model said something about; all else is no judgement of the content."""
+from afterguard.contracts.words import ANSWERED, Action, Outcome
 
 
 class Agreement(StrEnum):

@@ -6,11 +6,11 @@ from typing import NamedTuple, Protocol
 
 from afterguard.contracts.cloudevents import trace_context
 from afterguard.contracts.policies import Policy
-from afterguard.contracts.words import Degraded, Effort, Lane, Outcome, Reason
+from afterguard.contracts.words import Degraded, Effort, Lane
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.admit import Admission
 from afterguard.flow.effort import FullEffort, Step, Steps, first_effort
-from afterguard.flow.findings import Finding, Reading, read
+from afterguard.flow.findings import FAULT, Finding, read
 from afterguard.flow.lanes import engine_priority
 from afterguard.flow.persistence import Persistence
 from afterguard.flow.ports import Judge, Judgement, JudgeRequest, subject
@@ -18,8 +18,6 @@ from afterguard.flow.second_look import Doubt, Result, after_both, doubt
 from afterguard.flow.shadows import PRIORITY_BEHIND
 from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
-
-_GAVE_UP = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
 
 
 class Scores(Protocol):
@@ -124,7 +122,7 @@ class Asking:
         judging = self._clock() - began
         self._metrics.judge_seconds.observe(judging)
         finding = Finding(
-            attempted.gave_up or _GAVE_UP,
+            attempted.gave_up or FAULT,
             request.policy,
             stages=(request.effort.value,) if attempted.attempts else (),
             attempts=attempted.attempts,

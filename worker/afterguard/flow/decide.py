@@ -12,17 +12,15 @@ from afterguard.contracts.coordinates import intervention_id, verdict_id
 from afterguard.contracts.interventions import Intervention
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.verdicts import AuditRecord
-from afterguard.contracts.words import Action, Degraded, Outcome, Reason
+from afterguard.contracts.words import ANSWERED, Action, Degraded, Outcome, Reason
 from afterguard.flow.admit import Admission
-from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.findings import FAULT, Finding, Reading
 from afterguard.flow.ports import Judgement, JudgementStatus
 from afterguard.flow.settings import DecideSettings
 
 Word = TypeVar("Word", bound=str)
 
 _NOTHING = Judgement(JudgementStatus.UNPARSEABLE)
-_FINAL = frozenset({Outcome.VIOLATION, Outcome.NO_VIOLATION, Outcome.UNCERTAIN})
-_FAULT = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
 
 
 class Decision(NamedTuple):
@@ -74,7 +72,7 @@ class Decide:
             if _on_trial(finding):
                 continue
             outcome = finding.reading.outcome
-            final = final and outcome in _FINAL
+            final = final and outcome in ANSWERED
             if outcome is Outcome.FAILED:
                 failed = finding
         return Decision(
@@ -105,7 +103,7 @@ class Decide:
             if not _on_trial(finding):
                 raise
             # What was said under a version on trial must not cost the event its decision.
-            return self._verdict(admission, Finding(_FAULT, finding.policy), now, age_ms)
+            return self._verdict(admission, Finding(FAULT, finding.policy), now, age_ms)
 
     def _verdict(
         self, admission: Admission, finding: Finding, now: datetime, age_ms: float

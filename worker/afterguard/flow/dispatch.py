@@ -13,7 +13,7 @@ from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.ledger import Stage
 from afterguard.flow.admit import Admission, utc_now
 from afterguard.flow.decide import Decide, Decision
-from afterguard.flow.findings import Finding, Reading, unasked
+from afterguard.flow.findings import EXPIRED, FAULT, SHED, Finding, Reading, unasked
 from afterguard.flow.judge import Judging
 from afterguard.flow.lanes import Lanes
 from afterguard.flow.publisher import Publisher
@@ -23,9 +23,7 @@ from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
-_FAULT = Finding(Reading(Outcome.FAILED, Reason.INTERNAL_FAULT))
-_EXPIRED = Reading(Outcome.EXPIRED, Reason.DEADLINE_PASSED)
-_SHED = Reading(Outcome.EXPIRED, Reason.SHED_OVERLOAD)
+_FAULT = Finding(FAULT)
 _LOOK_S = 0.5
 _AT_ONCE = 200
 _ADRIFT_S = 120.0
@@ -153,8 +151,8 @@ class Dispatch:
         self._end(self._travel.overdue(now))
         late = self._lanes.overdue(now, _AT_ONCE)
         shed = self._shedding.victims(self._lanes, now, _AT_ONCE - len(late))
-        self._give_up(late, _EXPIRED, Reason.DEADLINE_PASSED, now)
-        self._give_up(shed, _SHED, Reason.SHED_OVERLOAD, now)
+        self._give_up(late, EXPIRED, Reason.DEADLINE_PASSED, now)
+        self._give_up(shed, SHED, Reason.SHED_OVERLOAD, now)
         return len(late) + len(shed)
 
     @property

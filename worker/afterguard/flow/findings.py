@@ -5,7 +5,7 @@ label, and score where there is one, both say so.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from afterguard.contracts.policies import Policy, Rule
@@ -70,6 +70,16 @@ class Finding(NamedTuple):
     judged_by: tuple[str, str] | None = None
     degraded: tuple[Degraded, ...] = ()
     combined: bool = False
+
+
+FAULT: Final = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
+"""Something went wrong that nobody foresaw."""
+
+EXPIRED: Final = Reading(Outcome.EXPIRED, Reason.DEADLINE_PASSED)
+"""Nobody needs a judgement any more."""
+
+SHED: Final = Reading(Outcome.EXPIRED, Reason.SHED_OVERLOAD)
+"""Given up for others in an overload."""
 
 
 def unasked(policies: Iterable[Policy], reading: Reading, queued_s: float) -> list[Finding]:

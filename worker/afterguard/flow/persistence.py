@@ -16,18 +16,15 @@ from afterguard.contracts.errors import (
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.flow.deadlines import Deadlines
-from afterguard.flow.findings import Reading
+from afterguard.flow.findings import EXPIRED, FAULT, SHED, Reading
 from afterguard.flow.ports import Judge, Judgement, JudgeRequest
 from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
-_EXPIRED = Reading(Outcome.EXPIRED, Reason.DEADLINE_PASSED)
-_SHED = Reading(Outcome.EXPIRED, Reason.SHED_OVERLOAD)
 _REFUSED = Reading(Outcome.FAILED, Reason.REQUEST_REFUSED)
 _EXHAUSTED = Reading(Outcome.FAILED, Reason.RETRIES_EXHAUSTED)
-_FAULT = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
 _CONDEMNED = Reading(Outcome.FAILED, Reason.QUARANTINED)
 
 
@@ -116,7 +113,7 @@ class Persistence:
                 return Attempted(attempts, gave_up=_CONDEMNED)
             left = self._left(deadline)
             if left is not None and left <= 0:
-                return Attempted(attempts, gave_up=_EXPIRED)
+                return Attempted(attempts, gave_up=EXPIRED)
             attempts += 1
             tally.attempts = max(tally.attempts, attempts)
             tried = await self._try(request, deadline, deaths)
@@ -132,10 +129,10 @@ class Persistence:
                 return Attempted(attempts, gave_up=_EXHAUSTED)
             waited = self._clock() - began
             if deadline is None and not tried.fault and waited >= self._retry.full_s:
-                return Attempted(attempts, gave_up=_SHED)
+                return Attempted(attempts, gave_up=SHED)
             wait = self._retry.wait_s(attempts, left_s=self._left(deadline))
             if wait is None:
-                return Attempted(attempts, gave_up=_EXPIRED)
+                return Attempted(attempts, gave_up=EXPIRED)
             self._metrics.judge_retries.inc()
             await asyncio.sleep(wait)
 
@@ -161,8 +158,8 @@ class Persistence:
                 error=type(error).__name__,
             )
             self._metrics.judge_faults["unforeseen"].inc()
-            return _Try(gave_up=_FAULT)
-        return _Try(judgement, None if judgement is not None else _EXPIRED)
+            return _Try(gave_up=FAULT)
+        return _Try(judgement, None if judgement is not None else EXPIRED)
 
     def _left(self, deadline: float | None) -> float | None:
         return None if deadline is None else deadline - self._clock()

@@ -15,7 +15,7 @@ import structlog
 from afterguard.contracts.errors import AfterguardError
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Outcome, Reason
-from afterguard.flow.findings import Finding, Reading
+from afterguard.flow.findings import FAULT, SHED, Finding, Reading
 
 _log = structlog.get_logger(__name__)
 
@@ -23,8 +23,6 @@ PRIORITY_BEHIND: Final = 36_000
 """How far behind its event a shadow stands in the engine: an hour, in tenths of a second."""
 
 _CUT = Reading(Outcome.EXPIRED, Reason.SHADOW_CUT)
-_SHED = Reading(Outcome.EXPIRED, Reason.SHED_OVERLOAD)
-_FAULT = Reading(Outcome.FAILED, Reason.INTERNAL_FAULT)
 
 Found = dict[str, Finding]
 Ask = Callable[[Policy], Coroutine[Any, Any, Finding]]
@@ -64,7 +62,7 @@ class Shadows:
             AfterguardError: One whose consequence is `exit`; the event must not be settled.
         """
         if shed is None and self._overloaded():
-            shed = _SHED
+            shed = SHED
         if shed is not None:
             given_up = {it.handle: Finding(shed, it, queued_s=waited()) for it in shadows}
             return given_up | (await acting if acting is not None else {})
@@ -98,4 +96,4 @@ async def _contained(ask: Ask, policy: Policy) -> Finding:
     except Exception as error:  # noqa: BLE001 (a shadow's fault must not be its event's)
         # The text of an unknown error may quote the message, so only its type is told.
         _log.error("a shadow could not be judged", policy=policy.handle, error=type(error).__name__)
-        return Finding(_FAULT, policy)
+        return Finding(FAULT, policy)
