@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from afterguard.cli.wide_console import wide_console
 from afterguard.policy.calibration import curve_of
 from afterguard.policy.calibration_document import ReliabilityBin
 
@@ -35,9 +36,7 @@ class Calibrated(NamedTuple):
 
 def tell(done: Sequence[Calibrated], folder: Path | None) -> None:
     """Tell a person."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # a pipe has no width; names must not be cut
+    console = wide_console(_WIDE)
     for it in done:
         _tell(console, it)
         if it.fitted is not None and folder is not None:

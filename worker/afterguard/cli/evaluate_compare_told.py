@@ -2,14 +2,15 @@
 
 from rich.table import Table
 
-from afterguard.cli.evaluate_report import wide_console
+from afterguard.cli.evaluate_report import WIDE
+from afterguard.cli.wide_console import wide_console
 from afterguard.evaluation.compare import Compared, Comparison, Line
 from afterguard.evaluation.report_html import percent
 
 
 def tell_comparison(compared: Comparison) -> None:
     """Print what became better or worse."""
-    console = wide_console()
+    console = wide_console(WIDE)
     for it in compared.differences:
         console.print(f"differs: {it}")
     for part in compared.compared:

@@ -8,12 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from afterguard.cli.wide_console import wide_console
 from afterguard.evaluation.cost import Prices
 from afterguard.evaluation.figures import Detection, Estimate
 from afterguard.evaluation.report import JudgeReport, PolicyReport, Report, read_report, save_report
 from afterguard.evaluation.report_html import outcome_names, percent, save_page
 
-_WIDE: Final = 210
+WIDE: Final = 210
 
 
 def print_report(folder: Path, prices: Prices, *, as_json: bool) -> None:
@@ -27,7 +28,7 @@ def print_report(folder: Path, prices: Prices, *, as_json: bool) -> None:
     if as_json:
         typer.echo(report.model_dump_json())
         return
-    console = wide_console()
+    console = wide_console(WIDE)
     for it in report.policies:
         _tell_slices(console, it)
     console.print(_figures(report.policies))
@@ -38,14 +39,6 @@ def print_report(folder: Path, prices: Prices, *, as_json: bool) -> None:
     for caveat in report.caveats:
         console.print(f"note: {caveat}")
     console.print(f"written: {', '.join(map(str, written))}")
-
-
-def wide_console() -> Console:
-    """A console whose tables are not cut when they go to a file."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE
-    return console
 
 
 def _figures(policies: Sequence[PolicyReport]) -> Table:

@@ -7,9 +7,9 @@ events may not.
 from typing import Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from afterguard.cli.wide_console import wide_console
 from afterguard.contracts.words import Outcome
 from afterguard.evaluation.golden_run import GoldenReport, Grade, GradedRow, Share
 from afterguard.policy.labelled import LabelledRow
@@ -26,7 +26,7 @@ def tell_golden(report: GoldenReport) -> None:
         table = Table("row", "line", "expected", "found", "grade", "cited", "text", box=None)
         for it in failing[:_MOST_ROWS]:
             table.add_row(*_cells(it))
-        _print(table)
+        wide_console(_WIDE).print(table)
         if len(failing) > _MOST_ROWS:
             typer.echo(f"and {len(failing) - _MOST_ROWS} more")
     right, flips = report.right, report.flips
@@ -45,7 +45,7 @@ def tell_slices(report: GoldenReport) -> None:
     table = Table("tag", "right", "flipped", box=None)
     for tag, figures in report.by_tag().items():
         table.add_row(tag, _share(figures.right), _share(figures.flips))
-    _print(table)
+    wide_console(_WIDE).print(table)
     grades = [it.grade for it in report.own]
     counts = ", ".join(f"{_words(grade)}: {grades.count(grade)}" for grade in Grade)
     typer.echo(f"own rows: {len(grades)}; {counts}")
@@ -127,10 +127,3 @@ def _words(grade: Grade) -> str:
 
 def _share(share: Share) -> str:
     return "-" if share.value is None else f"{share.part} of {share.whole} ({share.value:.0%})"
-
-
-def _print(table: Table) -> None:
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # a pipe has no width; names must not be cut
-    console.print(table)

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from afterguard.cli.wide_console import wide_console
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.evaluation.verdict_pairs import Comparison, Found
 from afterguard.flow.agreement import Agreement, agreement
@@ -41,9 +42,7 @@ class Example(NamedTuple):
 
 def tell(found: Comparison, examples: list[Example], unreadable: int) -> None:
     """Print what was found."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # a pipe has no width; names must not be cut
+    console = wide_console(_WIDE)
     typer.secho(f"A  {'@'.join(found.one)}\nB  {'@'.join(found.other)}", bold=True)
     if unreadable:
         typer.echo(f"{unreadable} records are no verdicts and were passed over", err=True)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.cli.policy_desk import desk
+from afterguard.cli.wide_console import wide_console
 from afterguard.contracts.errors import SettingsError
 from afterguard.policy.store import Act, HistoryEntry
 
@@ -42,10 +42,7 @@ def history_command(
             golden(entry),
             entry.because or "-",
         )
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # a pipe has no width; reasons must not be cut
-    console.print(table)
+    wide_console(_WIDE).print(table)
 
 
 def what(entry: HistoryEntry) -> str:

@@ -7,13 +7,13 @@ from typing import Final
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from afterguard.cli.chosen_policy import chosen_policy
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.cli.policy_remarks import token_counter
+from afterguard.cli.wide_console import wide_console
 from afterguard.contracts.errors import PolicyError, SettingsError
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.policies import Policy
@@ -124,11 +124,8 @@ def _tell(reports: list[Report]) -> None:
             length = "-" if report.tokens is None else str(report.tokens)
             rules = ", ".join(rule.id for rule in it.rules)
             table.add_row(it.id, it.version, it.stage.value, rules, length, str(report.file))
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # a pipe has no width; names must not be cut
     if table.row_count:
-        console.print(table)
+        wide_console(_WIDE).print(table)
     faults = sum(len(it.faults) for it in reports)
     warnings = sum(len(it.warnings) for it in reports)
     typer.echo(f"documents: {len(reports)}, faults: {faults}, warnings: {warnings}")

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.options import CONFIG
 from afterguard.cli.policy_desk import Desk, desk
+from afterguard.cli.wide_console import wide_console
 from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.policies import Policy
 from afterguard.policy.document import parse_policy
@@ -37,10 +37,7 @@ def list_command(
     )
     for row in rows:
         table.add_row(*_cells(row))
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE  # a pipe has no width; names must not be cut
-    console.print(table)
+    wide_console(_WIDE).print(table)
     typer.echo(f"store: {place}")
 
 

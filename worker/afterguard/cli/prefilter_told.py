@@ -1,8 +1,8 @@
 """What a classifier promises, told to a person."""
 
-from rich.console import Console
 from rich.table import Table
 
+from afterguard.cli.wide_console import wide_console
 from afterguard.prefilter.card import Card, ThresholdCard
 
 _PRECISIONS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -11,9 +11,7 @@ _WIDE = 120
 
 def tell(card: Card) -> None:
     """Print what a classifier is, how good it is, and what it promises."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _WIDE
+    console = wide_console(_WIDE)
     data, figures = card.data, card.figures
     lines = {
         "classifier": card.reference,
