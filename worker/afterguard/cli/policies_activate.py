@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import typer
 
+from afterguard.cli.chosen_policy import document_of
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.golden_judged import JudgedSet, judged
 from afterguard.cli.golden_told import tell_golden
@@ -16,7 +17,6 @@ from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.exit_codes import ExitCode
 from afterguard.contracts.policies import Stage
 from afterguard.policy.golden import golden_path, read_golden
-from afterguard.policy.registry import shipped_policies
 from afterguard.policy.store import Act, Change, StoreState
 
 
@@ -101,7 +101,8 @@ async def _golden(it: Desk, found: Version, wish: _Wish) -> JudgedSet | None:
         SettingsError: A set that was named is not there.
         EngineError: The engine cannot be started, or died.
     """
-    path = wish.golden or _beside(it, found)
+    document = found.file or document_of(found.policy.id, it.settings.policies)
+    path = wish.golden or golden_path(document, found.policy.id)
     if not path.is_file():
         if wish.golden is not None:
             raise SettingsError([f"{path}: no such file"])
@@ -113,13 +114,6 @@ async def _golden(it: Desk, found: Version, wish: _Wish) -> JudgedSet | None:
         return None
     rows = read_golden(path, found.policy)
     return await judged(it.settings, found.policy, rows, calibration=found.release.calibration)
-
-
-def _beside(it: Desk, found: Version) -> Path:
-    if found.file is not None:
-        return golden_path(found.file, found.policy.id)
-    folder = it.settings.policies.directory or shipped_policies()
-    return golden_path(folder / f"{found.policy.id}.md", found.policy.id)
 
 
 def _change(found: Version, wish: _Wish, run: JudgedSet | None) -> Change:

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import typer
 
-from afterguard.cli.chosen_policy import chosen_policy
+from afterguard.cli.chosen_policy import chosen_policy, document_of, is_path
 from afterguard.cli.embedded_engine import embedded_engine
 from afterguard.cli.failing import told_plainly
 from afterguard.cli.golden_judged import judged
@@ -16,13 +16,10 @@ from afterguard.cli.options import CONFIG, settings_of
 from afterguard.cli.policy_desk import calibration_of
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.exit_codes import ExitCode
-from afterguard.contracts.policies import Policy
 from afterguard.evaluation.evasions import EVASIONS, disguised
 from afterguard.evaluation.golden_run import LEAST, MOST_FLIPS
 from afterguard.policy.golden import golden_path, read_golden
 from afterguard.policy.labelled import LabelledRow
-from afterguard.policy.registry import shipped_policies
-from afterguard.settings import Settings
 
 
 def golden_command(
@@ -61,7 +58,7 @@ def golden_command(
     with told_plainly():
         settings = settings_of(config)
         chosen = chosen_policy(policy, settings.policies)
-        document = _document(policy, chosen, settings)
+        document = Path(policy) if is_path(policy) else document_of(chosen.id, settings.policies)
         rows = read_golden(golden or golden_path(document, chosen.id), chosen)
         fitted = calibration_of(chosen, document, settings)
         if evasions:
@@ -86,13 +83,6 @@ def golden_command(
         tell_golden(found.report)
     if not found.report.passes:
         raise typer.Exit(ExitCode.REFUSED)
-
-
-def _document(name: str, policy: Policy, settings: Settings) -> Path:
-    """Where the document stands, or would: what belongs to it stands beside it."""
-    if name.endswith(".md") or "/" in name:
-        return Path(name)
-    return (settings.policies.directory or shipped_policies()) / f"{policy.id}.md"
 
 
 def _of_tags(rows: Sequence[LabelledRow], tags: Sequence[str]) -> list[LabelledRow]:

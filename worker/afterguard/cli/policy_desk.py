@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import typer
 from pydantic import ValidationError
 
+from afterguard.cli.chosen_policy import is_path
 from afterguard.cli.options import settings_of
 from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.policies import Policy
@@ -82,7 +83,7 @@ class Desk(NamedTuple):
             SettingsError: There is no such version.
             StateUnavailable: The store does not answer.
         """
-        if name.endswith(".md") or "/" in name:
+        if is_path(name):
             return document(Path(name), self.settings)
         policy_id, at, version = name.partition("@")
         if not at:
