@@ -6,18 +6,19 @@ the id finds it. Of two looks it is the one that counted.
 """
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 
+from afterguard.contracts.digests import digest_of
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
 from afterguard.flow.ports import Judgement, JudgementStatus
 
 _FORM = 2
+_KEY_BYTES = 24
 
 
 class Repeat(NamedTuple):
@@ -40,13 +41,9 @@ def verdict_key(content: str, policy: Policy, model: str, together: Sequence[Pol
         together: The policies of the prompt that it shares, itself among them: an answer under
             them is none under other ones.
     """
-    digest = blake2b(digest_size=24)
     company = (part for it in together for part in (it.id, it.version, it.effort.value))
-    for part in (content, policy.id, policy.version, policy.effort.value, model, *company):
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return f"v:{digest.hexdigest()}"
+    asked = (policy.id, policy.version, policy.effort.value)
+    return f"v:{digest_of(content, *asked, model, *company, size=_KEY_BYTES).hex()}"
 
 
 def seen_key(event: ChatEvent, content: str, policies: Iterable[Policy]) -> str:
@@ -56,13 +53,9 @@ def seen_key(event: ChatEvent, content: str, policies: Iterable[Policy]) -> str:
     could pass anything under the id of a harmless message. So do the policies: an event that is
     sent again to be judged under others, or after an edit, is judged.
     """
-    digest = blake2b(digest_size=24)
     versions = "".join(sorted(policy.version for policy in policies))
-    for part in (event.tenant or "", event.conversation_id, event.event_id, content, versions):
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return f"e:{digest.hexdigest()}"
+    place = (event.tenant or "", event.conversation_id, event.event_id)
+    return f"e:{digest_of(*place, content, versions, size=_KEY_BYTES).hex()}"
 
 
 def keep(

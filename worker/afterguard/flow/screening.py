@@ -6,10 +6,10 @@ A classifier that gives no score decides nothing: the model is asked, and the ve
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from time import monotonic
 from typing import Final
 
+from afterguard.contracts.digests import digest_of, in_share
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import JudgedBy, Policy
 from afterguard.contracts.words import Degraded, Outcome, Reason
@@ -19,7 +19,6 @@ from afterguard.flow.ports import Classifiers, Judgement, JudgementStatus, Scree
 from afterguard.telemetry.prefilter_metrics import PrefilterMetrics, Result
 
 ENGINE: Final = "classifier"
-_RANGE: Final = 2**64
 _PREFILTERED: Final = Reading(Outcome.SKIPPED, Reason.PREFILTERED)
 
 
@@ -183,8 +182,5 @@ def _decided(policy: Policy, screened: Screened) -> Reading:
 
 def _drawn(event: ChatEvent, policy: Policy, share: float) -> bool:
     """Whether an event is in the sample; always the same for the same event and policy."""
-    digest = blake2b(digest_size=8, person=b"bypass")
-    for part in (policy.id, event.tenant or "", event.conversation_id, event.event_id):
-        raw = part.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big") + raw)
-    return int.from_bytes(digest.digest(), "big") < share * _RANGE
+    parts = (policy.id, event.tenant or "", event.conversation_id, event.event_id)
+    return in_share(digest_of(*parts, size=8, person=b"bypass"), share)

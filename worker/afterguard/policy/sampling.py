@@ -5,12 +5,11 @@ raises the share keeps the events that were judged already.
 """
 
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from afterguard.contracts.digests import in_share
 from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.policies import Policy, Stage
-
-_RANGE: Final = 2**64
 
 
 class Candidate(NamedTuple):
@@ -46,9 +45,7 @@ def drawn(candidate: Candidate, event: ChatEvent) -> bool:
     """
     if candidate.share >= 1:
         return True
-    digest = blake2b(digest_size=8)
-    for part in (candidate.policy.version, event.tenant or "", event.conversation_id):
-        digest.update(part.encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
-    digest.update(event.event_id.encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest(), "big") < candidate.share * _RANGE
+    place = (candidate.policy.version, event.tenant or "", event.conversation_id, event.event_id)
+    # Not by `digest_of`, which would draw other events than the samples that are being taken.
+    raw = "\0".join(place).encode("utf-8", "surrogatepass")
+    return in_share(blake2b(raw, digest_size=8).digest(), candidate.share)
