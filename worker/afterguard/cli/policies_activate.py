@@ -132,9 +132,7 @@ def _change(found: Version, wish: _Wish, run: JudgedSet | None) -> Change:
 
 def _tell(it: Desk, found: Version, state: StoreState) -> None:
     policy = found.policy
-    before = it.state.active(policy.id) or (
-        it.folder[policy.id].policy.version if policy.id in it.folder else "none"
-    )
+    before = it.in_force(policy.id) or "none"
     told = f"{policy.id}: {policy.version} is in force (revision {state.revision}); was {before}"
     typer.secho(told, bold=True)
     if policy.stage is Stage.SHADOW:

@@ -38,14 +38,14 @@ def history_command(
             str(entry.revision),
             f"{entry.at:%Y-%m-%d %H:%M:%S %Z}",
             entry.by,
-            what(entry),
+            _what(entry),
             golden(entry),
             entry.because or "-",
         )
     wide_console(_WIDE).print(table)
 
 
-def what(entry: HistoryEntry) -> str:
+def _what(entry: HistoryEntry) -> str:
     """What was done, in a few words."""
     before, after = entry.before or "the folder's", entry.after or "the folder's"
     match entry.act:
@@ -76,6 +76,6 @@ async def _read(config: Path | None, policy: str) -> list[HistoryEntry]:
     async with desk(config) as it:
         entries = await it.store.history(policy)
         if not entries and policy not in it.folder:
-            known = ", ".join(sorted(it.folder.keys() | it.state.policies.keys()))
+            known = ", ".join(it.ids)
             raise SettingsError([f"there is no policy {policy!r}; there are {known}"])
         return entries

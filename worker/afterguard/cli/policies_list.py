@@ -43,8 +43,7 @@ def list_command(
 
 async def _look(config: Path | None) -> tuple[list[dict[str, Any]], str]:
     async with desk(config) as it:
-        names = sorted(it.folder.keys() | it.state.policies.keys())
-        return [await _row(it, name) for name in names], it.store.place
+        return [await _row(it, name) for name in it.ids], it.store.place
 
 
 async def _row(it: Desk, name: str) -> dict[str, Any]:
@@ -59,7 +58,7 @@ async def _row(it: Desk, name: str) -> dict[str, Any]:
     return {
         "id": name,
         "title": policy.title if policy else None,
-        "version": active or in_folder,
+        "version": it.in_force(name),
         "stage": "active" if active else (policy.stage.value if policy else None),
         "from": "store" if active else "folder",
         "shadow": {"version": shadow.version, "share": shadow.share} if shadow else None,

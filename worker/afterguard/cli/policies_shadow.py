@@ -54,9 +54,7 @@ async def _begin(
     async with desk(config) as it:
         found = await it.find(name)
         policy = found.policy
-        in_folder = it.folder.get(policy.id)
-        in_force = it.state.active(policy.id) or (in_folder and in_folder.policy.version)
-        if in_force == policy.version:
+        if it.in_force(policy.id) == policy.version:
             raise SettingsError([f"{found.name} is in force: there is nothing to try"])
         tell_warnings(found.release.text, found.file or Path(found.name))
         wish = change(

@@ -72,6 +72,16 @@ class Desk(NamedTuple):
     state: StoreState
     folder: dict[str, Version]
 
+    @property
+    def ids(self) -> list[str]:
+        """Of all policies that the folder or the store knows, by name."""
+        return sorted(self.folder.keys() | self.state.policies.keys())
+
+    def in_force(self, policy_id: str) -> str | None:
+        """The version in force: the one that was activated, else the folder's; None for neither."""
+        in_folder = self.folder.get(policy_id)
+        return self.state.active(policy_id) or (in_folder and in_folder.policy.version)
+
     async def find(self, name: str) -> Version:
         """The version of a path, of `id@version`, or of an id: the one in force.
 
@@ -91,7 +101,7 @@ class Desk(NamedTuple):
             if not version and policy_id in self.folder:
                 return self.folder[policy_id]
         if not version:
-            known = ", ".join(sorted(self.folder.keys() | self.state.policies.keys()))
+            known = ", ".join(self.ids)
             raise SettingsError([f"no policy {policy_id!r} is in force; there are {known}"])
         return await self._version(policy_id, version)
 
