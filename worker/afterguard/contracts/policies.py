@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Final, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,6 +29,15 @@ PrimaryLanguage = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,8}$")]
 Pattern = Annotated[str, StringConstraints(min_length=1)]
 # It is the name of a folder, too.
 ClassifierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+
+
+def _rising(band: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= band[0] < band[1] <= 1:
+        raise ValueError("must be two rising numbers from 0 to 1")
+    return band
+
+
+Band = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 class Stage(StrEnum):
@@ -79,17 +89,12 @@ class SecondLook(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     effort: Effort = Effort.HIGH
-    band: tuple[float, float] | None = Field(
+    band: Band | None = Field(
         default=None, description="First scores inside this band are looked at again."
     )
     severity: Severity | None = Field(
         default=None, description="A cited rule of at least this severity is looked at again."
     )
-
-    @field_validator("band")
-    @classmethod
-    def _band_rises(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
-        return _rising(band)
 
 
 class JudgedBy(StrEnum):
@@ -150,7 +155,7 @@ class Policy(BaseModel):
     threshold: float = Field(
         default=0.5, gt=0, lt=1, description="P(violation) from which it is a violation."
     )
-    uncertain: tuple[float, float] | None = Field(
+    uncertain: Band | None = Field(
         default=None, description="Scores inside this band go to a person."
     )
     fallback_action: Action = Field(
@@ -175,11 +180,6 @@ class Policy(BaseModel):
     lane: Lane | None = Field(default=None, description="Overrides the lane of the event.")
     body: str = Field(description="What the model reads: instruction, definitions, criteria, ...")
     version: str = Field(description="First 16 hex digits of the normalised document's SHA-256.")
-
-    @field_validator("uncertain")
-    @classmethod
-    def _band_rises(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
-        return _rising(band)
 
     @field_validator("second_look")
     @classmethod
@@ -231,9 +231,3 @@ class Policy(BaseModel):
 def handle_of(policy_id: str, version: str | None, *, shadow: bool) -> str:
     """See `Policy.handle`; for those who have a verdict and not its policy."""
     return f"{policy_id}@{version}" if shadow else policy_id
-
-
-def _rising(band: tuple[float, float] | None) -> tuple[float, float] | None:
-    if band is not None and not 0 <= band[0] < band[1] <= 1:
-        raise ValueError("must be two rising numbers from 0 to 1")
-    return band
