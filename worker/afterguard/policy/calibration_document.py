@@ -3,7 +3,6 @@
 It holds numbers and no code, so that a file from elsewhere can be read and looked at.
 """
 
-import os
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.policies import PolicyId
 from afterguard.contracts.words import Effort
+from afterguard.policy.whole_file import write_whole
 
 FORM: Final = 1
 MOST_BYTES: Final = 1024 * 1024
@@ -165,11 +165,8 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
     Raises:
         PolicyError: It cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, calibration.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise PolicyError(f"cannot be written: {error.strerror}", file=path) from None

@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
-from uuid import uuid4
 
 from pydantic import ValidationError
 
 from afterguard.contracts.errors import StateUnavailable
 from afterguard.contracts.releases import changed
 from afterguard.policy.store import Change, HistoryEntry, Release, StoreState
+from afterguard.policy.whole_file import write_whole
 
 _STATE: Final = "state.json"
 
@@ -122,12 +122,12 @@ class FolderPolicyStore:
                 versions.mkdir(parents=True, exist_ok=True)
                 fitted = versions / f"{change.version}.json"
                 if change.release.calibration is not None:
-                    _replace(fitted, change.release.calibration)
+                    write_whole(fitted, change.release.calibration)
                 else:
                     fitted.unlink(missing_ok=True)
-                _replace(versions / f"{change.version}.md", change.release.text)
+                write_whole(versions / f"{change.version}.md", change.release.text)
             self._catch_up(name, before)
-            _replace(self._folder / _STATE, after.model_dump_json())
+            write_whole(self._folder / _STATE, after.model_dump_json())
             # After the state: a history must not tell of what was never in force.
             self._append(name, after.policies[name].changed)
         return after
@@ -141,7 +141,7 @@ class FolderPolicyStore:
         lines = (_bytes(history) or b"").split(b"\n")
         whole = [HistoryEntry.model_validate_json(line) for line in lines[:-1] if line]
         if lines[-1]:
-            _replace(history, b"".join(line + b"\n" for line in lines[:-1]).decode())
+            write_whole(history, b"".join(line + b"\n" for line in lines[:-1]).decode())
         if not whole or whole[-1].revision < pointer.changed.revision:
             self._append(policy_id, pointer.changed)
 
@@ -173,15 +173,3 @@ def _bytes(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _replace(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with new.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
