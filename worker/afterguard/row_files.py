@@ -123,7 +123,7 @@ class RowFile:
 
     def cells(self) -> Iterator[tuple[int, list[str]]]:
         """The lines of a table as they stand, each with its number; none is taken for a header."""
-        return self._told(self._cells)
+        return self._told(lambda: self._cells(self._opened()[0]))
 
     def _told(self, read: Callable[[], Iterator[T]]) -> Iterator[T]:
         try:
@@ -156,10 +156,8 @@ class RowFile:
                 return self._json_lines(stream)
             case RowFormat.TEXT:
                 return self._text_lines(stream)
-            case RowFormat.CSV:
-                return self._table(stream, ",")
-            case RowFormat.TSV:
-                return self._table(stream, "\t")
+            case RowFormat.CSV | RowFormat.TSV:
+                return self._table(stream)
 
     def _json_lines(self, stream: Stream) -> Iterator[Row]:
         for number, line in _lines(stream, self._max):
@@ -186,26 +184,19 @@ class RowFile:
         for number, element in enumerate(elements, start=1):
             yield _as_json(number, element)
 
-    def _table(self, stream: Stream, delimiter: str) -> Iterator[Row]:
-        csv.field_size_limit(self._max)
-        reader = csv.reader(self._decoded(stream), delimiter=delimiter)
-        begins = 1
-        try:
-            header = _checked_header(next(reader, []))
-            begins = reader.line_num + 1
-            for cells in reader:
-                if len(cells) > len(header):
-                    yield Row(begins, None, f"{len(cells)} cells under {len(header)} columns")
-                elif cells:
-                    filled = zip(header, cells, strict=False)
-                    yield _as_json(begins, {column: cell or None for column, cell in filled})
-                begins = reader.line_num + 1
-        except csv.Error as error:  # where the next row begins is not known any more
-            raise _Unreadable(f"line {begins}: cannot be read further: {error}") from None
+    def _table(self, stream: Stream) -> Iterator[Row]:
+        lines = self._cells(stream)
+        _, names = next(lines, (1, []))
+        header = _checked_header(names)
+        for begins, cells in lines:
+            if len(cells) > len(header):
+                yield Row(begins, None, f"{len(cells)} cells under {len(header)} columns")
+            elif cells:
+                filled = zip(header, cells, strict=False)
+                yield _as_json(begins, {column: cell or None for column, cell in filled})
 
-    def _cells(self) -> Iterator[tuple[int, list[str]]]:
+    def _cells(self, stream: Stream) -> Iterator[tuple[int, list[str]]]:
         csv.field_size_limit(self._max)
-        stream, _ = self._opened()
         delimiter = "\t" if self.format is RowFormat.TSV else ","
         reader = csv.reader(self._decoded(stream), delimiter=delimiter)
         begins = 1
@@ -213,7 +204,7 @@ class RowFile:
             for cells in reader:
                 yield begins, cells
                 begins = reader.line_num + 1
-        except csv.Error as error:
+        except csv.Error as error:  # where the next row begins is not known any more
             raise _Unreadable(f"line {begins}: cannot be read further: {error}") from None
 
     def _decoded(self, stream: Stream) -> Iterator[str]:
