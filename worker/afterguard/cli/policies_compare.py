@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,6 @@ from afterguard.cli.options import BOOTSTRAP, CONFIG, settings_of
 from afterguard.cli.policies_compare_told import Example, as_fields, tell
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.errors import RejectedInput
-from afterguard.contracts.events import ChatEvent
 from afterguard.contracts.records import InputRecord
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.evaluation.verdict_pairs import (
@@ -34,6 +34,7 @@ from afterguard.stream.kafka.lookup import look_up
 from afterguard.stream.kafka.reader import scan_topic
 
 _AMISS: Final = 1
+_GONE: Final = "(its record is gone)"
 _VERSION: Final = re.compile(r"^([a-z][a-z0-9-]{1,63})(?:@([0-9a-f]{1,16}))?$")
 
 
@@ -131,12 +132,13 @@ async def _examples(
     if text:
         places += [one.event for one, _ in chosen]
     records = await look_up(settings.kafka, places) if places else {}
+    text_of = _reader(settings) if text else None
     return [
         Example(
             one,
             other,
             (_rationale(records, one), _rationale(records, other)) if rationale else (None, None),
-            _text(settings, records.get(one.event)) if text else None,
+            text_of(records.get(one.event)) if text_of else None,
         )
         for one, other in chosen
     ]
@@ -145,21 +147,22 @@ async def _examples(
 def _rationale(records: dict[Coordinates, InputRecord], found: Found) -> str:
     record = records.get(found.record)
     if record is None:
-        return "(its record is gone)"
+        return _GONE
     return AuditRecord.model_validate_json(record.value or b"").rationale or "(none)"
 
 
-def _decoded(settings: Settings, record: InputRecord) -> ChatEvent:
+def _reader(settings: Settings) -> Callable[[InputRecord | None], str]:
     # Loaded when it is needed: the whole worker comes with it.
     from afterguard.app import decoder  # noqa: PLC0415
 
-    return decoder(settings)(record)
+    decode = decoder(settings)
 
+    def text_of(record: InputRecord | None) -> str:
+        if record is None:
+            return _GONE
+        try:
+            return content_for(decode(record))
+        except RejectedInput as error:
+            return f"(no event any more: {error.reason.value})"
 
-def _text(settings: Settings, record: InputRecord | None) -> str:
-    if record is None:
-        return "(its record is gone)"
-    try:
-        return content_for(_decoded(settings, record))
-    except RejectedInput as error:
-        return f"(no event any more: {error.reason.value})"
+    return text_of
