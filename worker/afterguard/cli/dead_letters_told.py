@@ -39,8 +39,13 @@ def progress(what: str) -> Iterator[Told]:
 
 def plain(text: str, most: int = _SHOWN) -> str:
     """Text that may be hostile, for a terminal: no control codes, no markup, not without end."""
+    return escape(printable(text, most))
+
+
+def printable(text: str, most: int = _SHOWN) -> str:
+    """The same where no markup is read."""
     clean = "".join(char if char.isprintable() else "�" for char in text)
-    return escape(clean if len(clean) <= most else f"{clean[:most]}…")
+    return clean if len(clean) <= most else f"{clean[:most]}…"
 
 
 def counted(letters: int) -> str:

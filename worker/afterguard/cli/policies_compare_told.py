@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from afterguard.cli.dead_letters_told import printable
 from afterguard.cli.wide_console import wide_console
 from afterguard.contracts.words import Outcome, Reason
 from afterguard.evaluation.verdict_pairs import Comparison, Found
@@ -154,10 +155,8 @@ def _said(found: Found) -> str:
 
 
 def _clean(text: str, most: int = _ID) -> str:
-    """Text that may be hostile, for a terminal: no control codes, not without end."""
-    line = " ".join(text.splitlines())
-    clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-    return clean if len(clean) <= most else f"{clean[:most]}…"
+    """Text that may be hostile, for a terminal, on one line."""
+    return printable(" ".join(text.splitlines()), most)
 
 
 def _example_fields(example: Example) -> dict[str, Any]:
