@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 import typer
@@ -138,14 +138,14 @@ def _calibrated(rows: "ScoredRows", method: str, wants: "Sequence[Want]") -> Cal
 
 
 def _save(done: Sequence[Calibrated], folder: Path) -> None:
-    kept: dict[str, Any] = {}
+    kept: dict[Path, Calibration] = {}
     for rows, fitted, _ in done:
         if fitted is None:
             continue
         path = folder / f"{rows.policy}.json"
-        before = kept.get(rows.policy)
-        if before is None:
-            before = read_calibration(path) if path.exists() else Calibration(policy=rows.policy)
-        kept[rows.policy] = before.with_fit(fitted.fit)
-    for policy, calibration in kept.items():
-        write_calibration(folder / f"{policy}.json", calibration)
+        if path not in kept:
+            there = path.exists()
+            kept[path] = read_calibration(path) if there else Calibration(policy=rows.policy)
+        kept[path] = kept[path].with_fit(fitted.fit)
+    for path, calibration in kept.items():
+        write_calibration(path, calibration)
