@@ -254,7 +254,7 @@ def _judges(wish: Wish, policies: Sequence[Policy]) -> list[str]:
     if wish.judges is None:
         return []
     judges = [name.strip() for name in wish.judges.split(",")]
-    if not judges or set(judges) - {MODEL, CLASSIFIER} or len(set(judges)) < len(judges):
+    if set(judges) - {MODEL, CLASSIFIER} or len(set(judges)) < len(judges):
         raise SettingsError([f"--judges {wish.judges}: must be model, classifier or both"])
     if CLASSIFIER in judges and (none := [it.id for it in policies if it.classifier is None]):
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""What `afterguard eval` tells: the data it read, how far it is, and the report."""
+"""What `afterguard eval` tells: the data it read, and how far it is."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
 """What a classifier is fitted on: the model's own verdicts, joined with the events they are on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,14 +12,12 @@ from afterguard.contracts.errors import RejectedInput, SettingsError
 from afterguard.contracts.records import InputRecord
 from afterguard.contracts.words import Outcome
 from afterguard.flow.screening import ENGINE
-from afterguard.prefilter.fit import Labelled
+from afterguard.prefilter.fit import Labelled, Progress
 from afterguard.screening_room import classifier_text
 from afterguard.settings import Settings
 from afterguard.stream.kafka.reader import scan_topic
 
 _LABELS: Final = {Outcome.VIOLATION.value: True, Outcome.NO_VIOLATION.value: False}
-
-Show = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -73,7 +71,7 @@ class Verdicts:
         )
 
 
-async def from_audit(settings: Settings, verdicts: Verdicts, show: Show) -> Labelled:
+async def from_audit(settings: Settings, verdicts: Verdicts, show: Progress) -> Labelled:
     """Texts of the input topic with the model's verdicts as labels.
 
     Args:
