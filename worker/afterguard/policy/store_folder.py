@@ -102,14 +102,9 @@ class FolderPolicyStore:
         )
 
     def _read_history(self, policy_id: str) -> list[HistoryEntry]:
-        raw = _bytes(self._history(policy_id)) or b""
-        # A line without its end was cut short by a power cut; the state has that entry whole.
-        lines = raw.split(b"\n")[:-1]
-        found = [HistoryEntry.model_validate_json(line) for line in lines if line]
+        found = _entries(_bytes(self._history(policy_id)) or b"")
         pointer = self._read_state().policies.get(policy_id)
-        if pointer and (not found or found[-1].revision < pointer.changed.revision):
-            found.append(pointer.changed)
-        return found
+        return [*found, pointer.changed] if pointer and _lacks(found, pointer.changed) else found
 
     def _change(self, change: Change, expected: int) -> StoreState:
         name = change.policy_id
@@ -138,11 +133,11 @@ class FolderPolicyStore:
         if pointer is None:
             return
         history = self._history(policy_id)
-        lines = (_bytes(history) or b"").split(b"\n")
-        whole = [HistoryEntry.model_validate_json(line) for line in lines[:-1] if line]
-        if lines[-1]:
-            write_whole(history, b"".join(line + b"\n" for line in lines[:-1]).decode())
-        if not whole or whole[-1].revision < pointer.changed.revision:
+        raw = _bytes(history) or b""
+        found, whole = _entries(raw), raw[: raw.rfind(b"\n") + 1]
+        if whole != raw:
+            write_whole(history, whole.decode())
+        if _lacks(found, pointer.changed):
             self._append(policy_id, pointer.changed)
 
     def _append(self, policy_id: str, entry: HistoryEntry) -> None:
@@ -173,3 +168,13 @@ def _bytes(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _entries(history: bytes) -> list[HistoryEntry]:
+    # A line without its end was cut short by a power cut; the state has that entry whole.
+    lines = history.split(b"\n")[:-1]
+    return [HistoryEntry.model_validate_json(line) for line in lines if line]
+
+
+def _lacks(history: list[HistoryEntry], last: HistoryEntry) -> bool:
+    return not history or history[-1].revision < last.revision
