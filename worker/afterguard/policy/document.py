@@ -22,6 +22,7 @@ from afterguard.contracts.policies import (
     SecondLook,
 )
 from afterguard.policy.body import Body, Line, missing_parts, unknown_citations
+from afterguard.policy.faults import in_words, together
 from afterguard.policy.front_matter import FrontMatter, read_front_matter
 
 # Ten times what the model can still follow; anything larger was put here by mistake.
@@ -102,7 +103,7 @@ def parse_policy(text: str, path: Path) -> Policy:
         except ValidationError as error:
             faults += [_fault(it, front, path) for it in error.errors(include_url=False)]
     if faults or policy is None:
-        raise _together(faults)
+        raise together(faults)
     return policy
 
 
@@ -120,7 +121,7 @@ def split(text: str, path: Path) -> Document:
         if (it := _UNREADABLE.search(line))
     ]
     if unreadable:
-        raise _together(unreadable)
+        raise together(unreadable)
     if lines[0] != _FENCE:
         raise PolicyError("must begin with front matter: a line `---`", file=path, line=1)
     try:
@@ -181,11 +182,7 @@ def _fault(fault: Any, front: FrontMatter, path: Path) -> PolicyError:  # noqa: 
     steps = [str(step) for step in fault["loc"]]
     above = (".".join(steps[:n]) for n in range(len(steps), 0, -1))
     line = next((front.lines[name] for name in above if name in front.lines), 1)
-    message: str = fault["msg"]
-    if fault["type"] == "extra_forbidden":
-        message = f"no such field; there are {', '.join(_fields_beside(steps))}"
-    elif fault["type"] == "value_error":
-        message = str(fault["ctx"]["error"])
+    message = in_words(fault, _fields_beside(steps))
     return PolicyError(message, file=path, line=line, field=".".join(steps))
 
 
@@ -199,9 +196,3 @@ def _fields_beside(steps: list[str]) -> list[str]:
     }
     model = models.get(steps[0], Policy) if len(steps) > 1 else Policy
     return [name for name in model.model_fields if name not in _OURS]
-
-
-def _together(faults: list[PolicyError]) -> PolicyError:
-    first, *others = sorted(faults, key=lambda fault: fault.line or 0)
-    first.others = tuple(others)
-    return first

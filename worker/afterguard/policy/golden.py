@@ -22,6 +22,7 @@ from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.events import Author, ChatEvent, Identifier, Turn
 from afterguard.contracts.policies import Policy, RuleId
 from afterguard.contracts.words import Kind, Outcome, Role
+from afterguard.policy.faults import in_words, together
 from afterguard.policy.labelled import LabelledRow
 
 # A set is read whole, and every row of it costs a call of the model.
@@ -132,9 +133,7 @@ def parse_golden(raw: bytes, path: Path, policy: Policy) -> list[LabelledRow]:
     if len(rows) > MOST_ROWS:
         faults.append(PolicyError(f"holds more than {MOST_ROWS} rows", file=path))
     if faults:
-        first, *others = sorted(faults, key=lambda fault: fault.line or 0)
-        first.others = tuple(others)
-        raise first
+        raise together(faults)
     return [_labelled(number, row, rows, path, policy) for number, row in rows.values()]
 
 
@@ -218,13 +217,8 @@ def _labelled(
 
 def _fault(fault: Any, path: Path, line: int) -> PolicyError:  # noqa: ANN401
     steps = [str(step) for step in fault["loc"] if not _is_branch(step)]
-    message: str = fault["msg"]
-    if fault["type"] == "extra_forbidden":
-        message = f"no such field; there are {', '.join(GoldenRow.model_fields)}"
-        if len(steps) > 1:
-            message = f"no such field; there are {', '.join(GoldenTurn.model_fields)}"
-    elif fault["type"] == "value_error":
-        message = str(fault["ctx"]["error"])
+    model = GoldenTurn if len(steps) > 1 else GoldenRow
+    message = in_words(fault, model.model_fields)
     return PolicyError(message, file=path, line=line, field=".".join(steps))
 
 
