@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from afterguard.contracts.words import Effort
-from afterguard.engine.answer import json_schema
+from afterguard.engine.answer import constant, json_schema
 from afterguard.engine.combined_answer import (
     answer_grammar,
     answer_schema,
@@ -41,7 +41,7 @@ def feature_probe(feature: Feature) -> dict[str, Any]:
     """What is added to a request to see whether the server takes a feature."""
     match feature:
         case Feature.STRUCTURAL_TAG:
-            word = structural_tag({"type": "const_string", "value": PROBE_WORD})
+            word = structural_tag(constant(PROBE_WORD))
             return {"extra_body": _tagged(word), "max_tokens": 16}
         case Feature.JSON_SCHEMA:
             return {"response_format": _response_format(json_schema(["H1"]))}

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
+from afterguard.engine.answer import in_turn
 
 # Below this many characters, encoding takes less than a hop to a thread and back.
 ENCODE_ON_LOOP_CHARACTERS: Final = 16_384
@@ -119,8 +120,8 @@ class PerPolicy:
 
 def structural_tag(*elements: dict[str, Any]) -> str:
     """A structural tag in xgrammar's JSON form, out of elements in a row."""
-    sequence = {"type": "sequence", "elements": list(elements)}
-    return json.dumps({"type": "structural_tag", "format": sequence}, ensure_ascii=False)
+    tag = {"type": "structural_tag", "format": in_turn(*elements)}
+    return json.dumps(tag, ensure_ascii=False)
 
 
 def encodable(text: str) -> str:

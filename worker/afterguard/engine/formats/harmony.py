@@ -7,6 +7,7 @@ from typing import Any, Final
 from afterguard.contracts.errors import EngineUnavailable
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Effort
+from afterguard.engine.answer import constant
 from afterguard.engine.combined_answer import answer_grammar, reasoning_tokens
 from afterguard.engine.formats.chat_format import (
     Parts,
@@ -150,7 +151,7 @@ class Harmony:
     def _tag(self, policies: Policies, effort: Effort) -> str:
         return structural_tag(
             _token(_CHANNEL),
-            _text("analysis"),
+            constant("analysis"),
             _token(_MESSAGE),
             {
                 "type": "any_tokens",
@@ -159,11 +160,11 @@ class Harmony:
             },
             _token(_END),
             _token(_START),
-            _text("assistant"),
+            constant("assistant"),
             _token(_CHANNEL),
-            _text("final "),
+            constant("final "),
             _token(_CONSTRAIN),
-            _text("json"),
+            constant("json"),
             _token(_MESSAGE),
             answer_grammar(policies),
         )
@@ -205,7 +206,3 @@ def _messages(ids: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
 
 def _token(token: int) -> dict[str, Any]:
     return {"type": "token", "token": token}
-
-
-def _text(value: str) -> dict[str, Any]:
-    return {"type": "const_string", "value": value}
