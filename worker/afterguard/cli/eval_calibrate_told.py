@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from afterguard.cli.wide_console import wide_console
+from afterguard.evaluation.curves import calibration_error
 from afterguard.policy.calibration import curve_of
 from afterguard.policy.calibration_document import ReliabilityBin
 
@@ -71,9 +72,13 @@ def _tell(console: Console, it: Calibrated) -> None:
     for name, before, after in (
         ("Brier", fit.before.brier, fit.after.brier),
         ("log loss", fit.before.log_loss, fit.after.log_loss),
-        ("calibration error", _error(it.fitted.before), _error(fit.reliability)),
+        (
+            "calibration error",
+            calibration_error(it.fitted.before),
+            calibration_error(fit.reliability),
+        ),
     ):
-        losses.add_row(name, f"{before:.4f}", f"{after:.4f}")
+        losses.add_row(name, _figure(before, 4), _figure(after, 4))
     console.print(losses)
     typer.echo(f"method: {fit.curve.method}")
     typer.echo("bars: share that violates; │ is where the score promises them to end")
@@ -127,13 +132,8 @@ def _lines(fitted: "Fitted") -> list[str]:
     return policy_lines(precision=found.get("precision"), recall=found.get("recall"), turn=turn)
 
 
-def _error(bins: Sequence[ReliabilityBin]) -> float:
-    rows = sum(it.rows for it in bins)
-    return sum(it.rows * abs(it.score - it.share) for it in bins) / max(rows, 1)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _as_dict(it: Calibrated, folder: Path | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from afterguard.evaluation.measures import Labels, ScoreRow, scored
+from afterguard.policy.calibration_document import ReliabilityBin
 
 BINS: Final = 10
 # A plot shows no more, and a report of a large run stays small.
@@ -93,7 +94,7 @@ def reliability(expected: Labels, scores: ScoreRow, bins: int = BINS) -> list[Bi
     return [_bin(part) for part in _parts(ranked, max(1, bins))]
 
 
-def calibration_error(bins: Sequence[Bin]) -> float | None:
+def calibration_error(bins: Sequence[Bin | ReliabilityBin]) -> float | None:
     """The mean distance of promise and truth over the rows of the bins; None without any."""
     rows = sum(it.rows for it in bins)
     return sum(it.rows * abs(it.score - it.share) for it in bins) / rows if rows else None
