@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from afterguard.contracts.errors import PolicyError
 from afterguard.contracts.policies import PolicyId
 from afterguard.contracts.words import Effort
+from afterguard.policy.document import read_text
 from afterguard.policy.whole_file import write_whole
 
 FORM: Final = 1
@@ -141,18 +142,7 @@ def read_calibration(path: Path) -> Calibration:
     Raises:
         PolicyError: It cannot be read, is no calibration, or is of another policy.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise PolicyError(f"cannot be read: {error.strerror}", file=path) from None
-    if len(raw) > MOST_BYTES:
-        raise PolicyError(f"is larger than {MOST_BYTES // 1024} KiB", file=path)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise PolicyError("is not UTF-8 text", file=path) from None
-    found = parse_calibration(text, path)
+    found = parse_calibration(read_text(path, MOST_BYTES), path)
     if found.policy != path.stem:
         message = f"is {found.policy}, but the file is named after {path.stem}"
         raise PolicyError(message, file=path, field="policy")

@@ -60,8 +60,12 @@ def read_policy(path: Path) -> Policy:
     return parse_policy(read_text(path), path)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
     """The text of a document; links are followed, for a mounted folder is made of them.
+
+    Args:
+        path: The document.
+        most_bytes: What is larger is not read.
 
     Raises:
         PolicyError: It is missing, no file, too large or no UTF-8.
@@ -70,11 +74,11 @@ def read_text(path: Path) -> str:
         if path.exists() and not path.is_file():
             raise PolicyError("is not a file", file=path)
         with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
+            raw = file.read(most_bytes + 1)
     except OSError as error:
         raise PolicyError(f"cannot be read: {error.strerror}", file=path) from None
-    if len(raw) > MOST_BYTES:
-        raise PolicyError(f"is larger than {MOST_BYTES // 1024} KiB", file=path)
+    if len(raw) > most_bytes:
+        raise PolicyError(f"is larger than {most_bytes // 1024} KiB", file=path)
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
