@@ -7,15 +7,16 @@ and others 2021). Precision may go up and down, which favours lucky thresholds; 
 chosen on show how much.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from afterguard.evaluation.measures import NO_POSITIVES, Figure, confusion
 from afterguard.evaluation.weighted import Numbers
+from afterguard.prefilter.bound import lower_bound, violations_needed
 
 CONFIDENCE: Final = 0.95
 # A person copies a threshold into a policy; more digits would promise more than there is.
@@ -82,26 +83,13 @@ class Fold(NamedTuple):
     held_scores: Sequence[float]
 
 
-def lower_bound(hits: int, of: int, confidence: float = CONFIDENCE) -> float | None:
-    """What a share is at least, with that confidence; None of nothing."""
-    return float(_bounds(np.array([hits]), np.array([of]), confidence)[0]) if of else None
-
-
-def fewest_rows(least: float, confidence: float = CONFIDENCE) -> int:
-    """How many rows without one error it takes to show a share of `least`, below 1."""
-    return math.ceil(math.log(1 - confidence) / math.log(least)) if least > 0 else 1
-
-
-def choose(
-    labels: Sequence[bool], scores: Sequence[float], want: Want, confidence: float = CONFIDENCE
-) -> Chosen:
+def choose(labels: Sequence[bool], scores: Sequence[float], want: Want) -> Chosen:
     """The threshold that gives what is wanted and costs the least of the other.
 
     Args:
         labels: Whether each row violates; rows of unknown label are not handed in.
         scores: One each.
         want: For precision the lowest threshold that suffices, for recall the highest.
-        confidence: Of the bound, above 0.5 and below 1.
     """
     if not any(labels):
         nothing = Figure(None, NO_POSITIVES)
@@ -111,33 +99,34 @@ def choose(
     hits = _at_least(given[truth], lines)
     flagged = _at_least(given, lines)
     of = flagged if want.kind is Kind.PRECISION else np.full_like(hits, truth.sum())
-    low = _bounds(hits, of, confidence)
+    pairs = zip(hits.tolist(), of.tolist(), strict=True)
+    low = np.array([lower_bound(part, whole, CONFIDENCE) for part, whole in pairs])
     passing = np.flatnonzero(low >= want.least)
     if not len(passing):
         best = int(np.argmax(low))
         at_best = _chosen(labels, scores, float(lines[best]), float(low[best]))
-        reason = _too_little(at_best, int(truth.sum()), want, confidence)
+        reason = _too_little(at_best, int(truth.sum()), want)
         return at_best._replace(threshold=None, reason=reason)
     # Candidates fall, so the lowest threshold is the last.
     at = int(passing[-1] if want.kind is Kind.PRECISION else passing[0])
     return _chosen(labels, scores, float(lines[at]), float(low[at]))
 
 
-def check(folds: Iterable[Fold], want: Want, confidence: float = CONFIDENCE) -> HeldOut:
+def check(folds: Iterable[Fold], want: Want) -> HeldOut:
     """What thresholds reach that were chosen on the rest of each fold.
 
     A fold whose rest gives no threshold is left out, so that what is checked is the choosing.
     """
     hits = of = used = 0
     for fold in folds:
-        threshold = choose(fold.labels, fold.scores, want, confidence).threshold
+        threshold = choose(fold.labels, fold.scores, want).threshold
         if threshold is None:
             continue
         used += 1
         counts = confusion(fold.held_labels, [score >= threshold for score in fold.held_scores])
         hits += counts.true_positives
         of += counts.flagged if want.kind is Kind.PRECISION else counts.positives
-    low = lower_bound(hits, of, confidence)
+    low = lower_bound(hits, of, CONFIDENCE) if of else None
     reason = "no fold gave a threshold" if not used else "nothing to check on"
     figure = Figure(hits / of) if of else Figure(None, reason)
     return HeldOut(figure, low, figure.value is not None and figure.value >= want.least, used)
@@ -150,25 +139,17 @@ def _candidates(scores: Numbers) -> Numbers:
     return np.unique(kept)[::-1]
 
 
-def _at_least(scores: Numbers, lines: Numbers) -> Numbers:
+def _at_least(scores: Numbers, lines: Numbers) -> npt.NDArray[np.intp]:
     """How many scores reach each line."""
-    return (len(scores) - np.searchsorted(np.sort(scores), lines, side="left")).astype(np.float64)
+    reached: npt.NDArray[np.intp] = len(scores) - np.searchsorted(np.sort(scores), lines)
+    return reached
 
 
-def _bounds(hits: Numbers, of: Numbers, confidence: float) -> Numbers:
-    from scipy.stats import beta  # noqa: PLC0415 (takes a moment to load)
-
-    with np.errstate(invalid="ignore"):
-        low = beta.ppf(1 - confidence, hits, of - hits + 1)
-    # With no hit there is no such distribution, and nothing is shown.
-    result: Numbers = np.where(hits > 0, low, 0.0)
-    return result
-
-
-def _too_little(best: Chosen, violations: int, want: Want, confidence: float) -> str:
+def _too_little(best: Chosen, violations: int, want: Want) -> str:
     """Why no threshold suffices."""
     reason = f"the best that can be shown is {best.low:.3f}, from {best.threshold:.{DIGITS}f} on"
-    if want.least < 1 and violations < (needed := fewest_rows(want.least, confidence)):
+    needed = violations_needed(want.least, CONFIDENCE)
+    if needed is not None and violations < needed:
         reason += f"; it takes at least {needed} violations, and there are {violations}"
     return reason
 
