@@ -81,7 +81,7 @@ def normal_form(text: str) -> str:
         return text
     # What is taken away or folded may bring letters together that have a form of their own.
     for _ in range(_MOST_PASSES):
-        before, text = text, folded(_composed(_without(_ALL_HIDDEN, text)))
+        before, text = text, folded(_composed(_unhidden(text)))
         if text == before:
             break
     return text
@@ -117,7 +117,7 @@ def disguises(text: str) -> tuple[Disguise, ...]:
     found = []
     if _MAY_HIDE.search(text) and _hides(text):
         found.append(Disguise.HIDDEN)
-    plain = _composed(_without(_ALL_HIDDEN, text))
+    plain = _composed(_unhidden(text))
     if folded(plain) != plain:
         found.append(Disguise.LOOK_ALIKES)
     if _STYLED.search(text) or (_WIDE.search(text) and not _EAST_ASIAN.search(text)):
@@ -132,8 +132,8 @@ def _hides(text: str) -> bool:
     return bool(_MARKS.search(text)) and not _RIGHT_TO_LEFT.search(text)
 
 
-def _without(hidden: re.Pattern[str], text: str) -> str:
-    return hidden.sub("", text) if _MAY_HIDE.search(text) else text
+def _unhidden(text: str) -> str:
+    return _ALL_HIDDEN.sub("", text) if _MAY_HIDE.search(text) else text
 
 
 def _composed(text: str) -> str:
