@@ -7,28 +7,9 @@ a worker that cannot reach its store goes on with what it has.
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from afterguard.contracts.errors import StaleRevision
-from afterguard.contracts.releases import (
-    Act,
-    Change,
-    HistoryEntry,
-    Pointer,
-    Release,
-    Shadow,
-    StoreState,
-)
+from afterguard.contracts.releases import Act, Change, HistoryEntry, Pointer, Release, StoreState
 
-__all__ = [
-    "Act",
-    "Change",
-    "HistoryEntry",
-    "Pointer",
-    "PolicyStore",
-    "Release",
-    "Shadow",
-    "StaleRevision",
-    "StoreState",
-]
+__all__ = ["Act", "Change", "HistoryEntry", "Pointer", "PolicyStore", "Release", "StoreState"]
 
 
 class PolicyStore(Protocol):
