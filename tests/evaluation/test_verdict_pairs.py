@@ -7,19 +7,12 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 from tests.samples import NOON
 
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Action, Outcome
-from afterguard.evaluation.verdict_pairs import (
-    Comparison,
-    NotJudged,
-    VerdictPairs,
-    Wanted,
-    wilson,
-)
+from afterguard.evaluation.verdict_pairs import Comparison, NotJudged, VerdictPairs, Wanted
 from afterguard.flow.agreement import Agreement
 
 OLD, NEW = "aaaa000000000000", "bbbb000000000000"
@@ -175,10 +168,3 @@ def test_neither_order_nor_repeats_of_the_verdicts_change_anything(
     assert (found.outcomes, found.agreements) == (expected.outcomes, expected.agreements)
     assert found.pairs == sum(other is not None for _, other in judged)
     assert found.alone == (len(judged) - found.pairs, 0)
-
-
-@given(st.integers(1, 400).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
-def test_the_interval_is_the_one_of_wilson(counted: tuple[int, int]) -> None:
-    theirs = binomtest(*counted).proportion_ci(0.95, "wilson")
-    ours = wilson(*counted)
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-9)

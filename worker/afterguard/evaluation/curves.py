@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from afterguard.evaluation.measures import Labels, ScoreRow, scored
+from afterguard.evaluation.wilson import wilson
 from afterguard.policy.calibration_document import ReliabilityBin
 
 BINS: Final = 10
@@ -112,14 +113,9 @@ def _parts(ranked: Sequence[tuple[float, bool]], bins: int) -> Iterator[list[tup
 
 
 def _bin(part: Sequence[tuple[float, bool]]) -> Bin:
-    from scipy.stats import binomtest  # noqa: PLC0415 (takes a moment to load)
-
-    rows, hits = len(part), sum(label for _, label in part)
-    interval = binomtest(hits, rows).proportion_ci(0.95, "wilson")
-    mean = sum(score for score, _ in part) / rows
-    return Bin(
-        rows, part[0][0], part[-1][0], mean, hits / rows, float(interval.low), float(interval.high)
-    )
+    share = wilson(sum(label for _, label in part), len(part))
+    mean = sum(score for score, _ in part) / len(part)
+    return Bin(len(part), part[0][0], part[-1][0], mean, *share)
 
 
 def _thinned(points: list[CurvePoint]) -> list[CurvePoint]:

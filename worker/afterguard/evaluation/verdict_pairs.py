@@ -8,16 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import sqrt
-from statistics import NormalDist
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from afterguard.contracts.coordinates import Coordinates
 from afterguard.contracts.verdicts import Verdict
 from afterguard.contracts.words import ANSWERED, Action, Outcome, Reason
+from afterguard.evaluation.wilson import Share, wilson
 from afterguard.flow.agreement import Agreement, agreement
-
-_Z: Final = NormalDist().inv_cdf(0.975)
 
 
 class Wanted(NamedTuple):
@@ -90,14 +87,6 @@ class Cost(NamedTuple):
     output_tokens: float = 0.0
     seconds: float = 0.0
     seconds_p95: float = 0.0
-
-
-class Share(NamedTuple):
-    """A share with its 95 % interval (Wilson 1927)."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(slots=True)
@@ -251,19 +240,6 @@ def _compared(
         result.agree = wilson(result.agreements[Agreement.SAME], answered)
     result.costs = _cost([a for a, _ in asked]), _cost([b for _, b in asked])
     return result
-
-
-def wilson(hits: int, of: int) -> Share:
-    """A share with its 95 % interval.
-
-    Args:
-        hits: So many.
-        of: Of so many; above 0.
-    """
-    share, z2 = hits / of, _Z * _Z
-    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = _Z * sqrt(share * (1 - share) / of + z2 / (4 * of * of)) / (1 + z2 / of)
-    return Share(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
 def _cost(found: Sequence[Found]) -> Cost:
