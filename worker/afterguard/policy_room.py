@@ -43,7 +43,7 @@ def policy_room(
     metrics: Metrics,
     *,
     scores: FittedScores,
-    accepts: Callable[[Policy], None] = lambda _: None,
+    accepts: Callable[[Policy], None],
 ) -> LivePolicies:
     """The policies in force, as folder and store say.
 

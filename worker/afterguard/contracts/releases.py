@@ -151,8 +151,7 @@ def changed(state: StoreState, change: Change, *, expected: int, at: datetime) -
     before = state.policies.get(name)
     if expected > state.revision or (before and before.changed.revision > expected):
         raise overtaken(name, before)
-    active = before.active if before else None
-    shadow = before.shadow if before else None
+    active, shadow = state.active(name), state.shadow(name)
     was, now = active, change.version
     match change.act:
         case Act.ACTIVATE | Act.ROLLBACK:
