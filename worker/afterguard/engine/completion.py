@@ -1,7 +1,6 @@
 """What a model wrote, read as a judgement under each policy of its prompt."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from afterguard.contracts.policies import Policy
@@ -102,13 +101,14 @@ def read_under(
         answered: Whether what was written may be read as an answer.
     """
     answers = parse_answers(told.answer, policies) if answered else {}
-    uncounted = told._replace(prompt_tokens=0, cached_prompt_tokens=0, output_tokens=0)
     positions = labels.positions(policies) if any(answers.values()) else {}
     first, *others = [
-        _of(before, answers.get(policy.id), positions.get(policy.id), labels)
-        for before, policy in zip(chain([told], repeat(uncounted)), policies, strict=False)
+        _of(told, answers.get(policy.id), positions.get(policy.id), labels) for policy in policies
     ]
-    return first._replace(others=tuple(others))
+    uncounted = [
+        it._replace(prompt_tokens=0, cached_prompt_tokens=0, output_tokens=0) for it in others
+    ]
+    return first._replace(others=tuple(uncounted))
 
 
 def _of(
