@@ -6,7 +6,7 @@ doubt, it is no calibrated probability.
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 # Below this the model wanted to write something that is no label; the rest is noise.
@@ -31,12 +31,7 @@ def verdict_position(
         labels: The tokens of `0` and `1`.
         decode: Some tokens to their text.
     """
-    for position in range(len(tokens) - 1, 0, -1):
-        if tokens[position] in labels:
-            before = decode(tokens[max(0, position - _CONTEXT) : position])
-            if before.rstrip(' \n"').endswith('"violation":'):
-                return position
-    return None
+    return next(_from_the_end(tokens, labels, decode), None)
 
 
 def verdict_positions(
@@ -55,16 +50,14 @@ def verdict_positions(
         decode: As in `verdict_position`.
     """
     positions: dict[str, int] = {}
-    end = len(tokens)
-    while (position := verdict_position(tokens[:end], labels, decode)) is not None:
-        before = decode(tokens[max(0, position - _LONG_CONTEXT) : position])
-        whose = _WHOSE.search(before)
-        if whose is not None:
-            if whose.group(1) in positions:
-                # The answer names each policy once: this belongs to something before it.
-                break
-            positions[whose.group(1)] = position
-        end = position
+    for position in _from_the_end(tokens, labels, decode):
+        whose = _WHOSE.search(decode(tokens[max(0, position - _LONG_CONTEXT) : position]))
+        if whose is None:
+            continue
+        if whose.group(1) in positions:
+            # The answer names each policy once: this belongs to something before it.
+            break
+        positions[whose.group(1)] = position
     return positions
 
 
@@ -88,6 +81,19 @@ def violation_score(
     if _exp(zero) + _exp(one) < LEAST_LABEL_MASS or (one if label else zero) == -math.inf:
         return None
     return _sigmoid(one - zero)
+
+
+def _from_the_end(
+    tokens: Sequence[Token],
+    labels: tuple[Token, Token],
+    decode: Callable[[Sequence[Token]], str],
+) -> Iterator[int]:
+    """Where labels stand that are tokens of their own, the last first."""
+    for position in range(len(tokens) - 1, 0, -1):
+        if tokens[position] in labels:
+            before = decode(tokens[max(0, position - _CONTEXT) : position])
+            if before.rstrip(' \n"').endswith('"violation":'):
+                yield position
 
 
 def _exp(value: float) -> float:
