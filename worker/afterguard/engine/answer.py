@@ -43,10 +43,15 @@ class Found(NamedTuple, Generic[Said]):
     end: int
 
 
-def write(answer: Answer) -> str:
-    """The answer in the shape that the grammar enforces."""
+def write(answer: Answer, before: str = "") -> str:
+    """The answer in the shape that the grammar enforces.
+
+    Args:
+        answer: What is written.
+        before: As in `grammar`.
+    """
     rules = ",".join(f'"{rule_id}"' for rule_id in answer.rule_ids)
-    return f'{{"violation":{int(answer.violation)},"rules":[{rules}]}}'
+    return f'{{{before}"violation":{int(answer.violation)},"rules":[{rules}]}}'
 
 
 def grammar(rule_ids: Sequence[str], before: str = "") -> dict[str, Any]:

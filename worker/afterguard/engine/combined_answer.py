@@ -59,7 +59,7 @@ def write_all(answers: Mapping[str, Answer]) -> str:
     Args:
         answers: By policy id, in the order of the prompt.
     """
-    verdicts = ",".join(_verdict(policy_id, answer) for policy_id, answer in answers.items())
+    verdicts = ",".join(write(answer, _before(policy_id)) for policy_id, answer in answers.items())
     return f'{{"{VERDICTS}":[{verdicts}]}}'
 
 
@@ -135,10 +135,6 @@ def _verdict_schema(policy: Policy) -> dict[str, Any]:
         "properties": {_POLICY: named, **schema["properties"]},
         "required": [_POLICY, *schema["required"]],
     }
-
-
-def _verdict(policy_id: str, answer: Answer) -> str:
-    return f"{{{_before(policy_id)}{write(answer).removeprefix('{')}"
 
 
 def _before(policy_id: str) -> str:
