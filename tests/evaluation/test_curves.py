@@ -13,7 +13,8 @@ from afterguard.evaluation.curves import (
     reliability,
     roc_curve,
 )
-from afterguard.evaluation.measures import confusion, roc_auc, scored
+from afterguard.evaluation.measures import confusion, scored
+from afterguard.evaluation.weighted import Measure, figure, rows_of
 
 
 @given(answers(), st.integers(1, 12))
@@ -46,7 +47,7 @@ def test_a_point_is_what_flagging_from_its_threshold_gives(rows: Answers) -> Non
 @given(answers())
 def test_the_roc_curve_runs_from_corner_to_corner_over_its_area(rows: Answers) -> None:
     points = roc_curve(rows.labels, rows.scores)
-    area = roc_auc(rows.labels, rows.scores).value
+    area = figure(Measure.ROC_AUC, rows_of(*rows)).value
     assert bool(points) == (area is not None)
     if points:
         assert (points[0][:2], points[-1][:2]) == ((0.0, 0.0), (1.0, 1.0))

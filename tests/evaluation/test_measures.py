@@ -10,9 +10,26 @@ from sklearn import metrics
 from tests.evaluation.labelled import Answers, answers
 
 from afterguard.evaluation import measures
-from afterguard.evaluation.measures import Confusion, Figure, confusion, scored
+from afterguard.evaluation.measures import (
+    Confusion,
+    Figure,
+    Labels,
+    ScoreRow,
+    confusion,
+    scored,
+)
+from afterguard.evaluation.weighted import Measure, figure, rows_of
 
-OF_SCORES = [measures.pr_auc, measures.roc_auc, measures.brier, measures.log_loss]
+
+def pr_auc(labels: Labels, scores: ScoreRow) -> Figure:
+    return figure(Measure.PR_AUC, rows_of(labels, [False] * len(labels), scores))
+
+
+def roc_auc(labels: Labels, scores: ScoreRow) -> Figure:
+    return figure(Measure.ROC_AUC, rows_of(labels, [False] * len(labels), scores))
+
+
+OF_SCORES = [pr_auc, roc_auc, measures.brier, measures.log_loss]
 
 
 def known(rows: Answers) -> tuple[list[bool], list[bool]]:
@@ -44,9 +61,9 @@ def test_a_figure_that_does_not_exist_says_why(rows: Answers) -> None:
     found = confusion(rows.labels, rows.flags)
     figures = [found.precision, found.recall, found.f1, found.false_positive_rate]
     figures += [measure(rows.labels, rows.scores) for measure in OF_SCORES]
-    for figure in figures:
-        assert (figure.value is None) == bool(figure.reason)
-        assert figure.value is None or math.isfinite(figure.value)
+    for it in figures:
+        assert (it.value is None) == bool(it.reason)
+        assert it.value is None or math.isfinite(it.value)
 
 
 @given(answers())
@@ -81,7 +98,7 @@ def test_roc_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[bool,
     labels, scores = [label for label, _ in rows], [score / 4 for _, score in rows]
     bad = [score for label, score in zip(labels, scores, strict=True) if label]
     good = [score for label, score in zip(labels, scores, strict=True) if not label]
-    found = measures.roc_auc(labels, scores)
+    found = roc_auc(labels, scores)
     if not bad or not good:
         assert found.value is None
         return
@@ -111,8 +128,8 @@ def test_violations_of_which_none_was_flagged_make_an_f1_of_zero() -> None:
 
 
 def test_scores_of_rows_of_one_kind_have_no_rank_measure() -> None:
-    assert measures.pr_auc([True, True], [0.1, 0.9]).reason == measures.NO_NEGATIVES
-    assert measures.roc_auc([False], [0.1]).reason == measures.NO_POSITIVES
+    assert pr_auc([True, True], [0.1, 0.9]).reason == measures.NO_NEGATIVES
+    assert roc_auc([False], [0.1]).reason == measures.NO_POSITIVES
     assert measures.brier([True], [None]).reason == measures.NO_SCORES
 
 

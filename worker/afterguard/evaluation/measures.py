@@ -1,11 +1,11 @@
 """Measures: how well answers agree with labels, each defined also where it does not exist.
 
-A label of None is unknown: its row is left out and counted, and never taken for "no". The measures
-of yes and no need no package; those of scores use scikit-learn.
+A label of None is unknown: its row is left out and counted, and never taken for "no". What is here
+needs no package; measures of ranks and intervals are those of weighted rows.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 Labels = Sequence[bool | None]
@@ -167,23 +167,6 @@ def scored(expected: Labels, scores: ScoreRow) -> Scored:
     return Scored(labels, given, unknown, unscored)
 
 
-def pr_auc(expected: Labels, scores: ScoreRow) -> Figure:
-    """Average precision over the thresholds, without interpolation; equal scores are one threshold.
-
-    The share of violations among the rows is what scores without any sense would get.
-    """
-    from sklearn.metrics import average_precision_score  # noqa: PLC0415 (an extra)
-
-    return _of_ranks(average_precision_score, scored(expected, scores))
-
-
-def roc_auc(expected: Labels, scores: ScoreRow) -> Figure:
-    """The chance that a violation scores above a row that is none; equal scores count half."""
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 (an extra)
-
-    return _of_ranks(roc_auc_score, scored(expected, scores))
-
-
 def brier(expected: Labels, scores: ScoreRow) -> Figure:
     """The mean squared distance of score and label, 0 to 1; less is better."""
     rows = scored(expected, scores)
@@ -203,13 +186,3 @@ def log_loss(expected: Labels, scores: ScoreRow) -> Figure:
         for label, score in zip(rows.labels, rows.scores, strict=True)
     )
     return Figure(math.fsum(surprises) / len(rows.labels))
-
-
-def _of_ranks(measure: Callable[[list[bool], list[float]], float], rows: Scored) -> Figure:
-    if not rows.labels:
-        return Figure(None, NO_SCORES)
-    if not rows.positives:
-        return Figure(None, NO_POSITIVES)
-    if not rows.negatives:
-        return Figure(None, NO_NEGATIVES)
-    return Figure(float(measure(rows.labels, rows.scores)))

@@ -28,7 +28,12 @@ Bits = npt.NDArray[np.bool_]
 
 
 class Measure(StrEnum):
-    """What can be measured of answers against labels."""
+    """What can be measured of answers against labels.
+
+    PR-AUC is average precision without interpolation: scores without any sense get the share of
+    violations. ROC-AUC is the chance that a violation scores above a row that is none. Equal scores
+    are one threshold to both.
+    """
 
     PRECISION = "precision"
     RECALL = "recall"
