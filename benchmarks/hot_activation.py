@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import json
 import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,9 +30,9 @@ from afterguard.settings import Settings
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 from benchmarks.hot_activation_figures import Figures, figures_of, taken_at, tell
-from benchmarks.load import flood
+from benchmarks.load import flooded
 from benchmarks.overhead import POLICY
-from benchmarks.overload_sample import ready_port
+from benchmarks.worker_process import worker_process
 
 IDS = ("bench", "other")
 _LATENCY_S = 0.05
@@ -52,10 +52,11 @@ async def measure(kind: str, rounds: int, per_s: float) -> Figures:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="afterguard-hot-")))
         broker = await stack.enter_async_context(EmbeddedBroker())
-        topics, kafka = TopicSettings(), KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+        servers, topics = broker.bootstrap_servers, TopicSettings()
+        kafka = KafkaSettings(bootstrap_servers=servers)
         await create_topics(kafka, plan_topics(topics, partitions=2, replication=1))
         sections: dict[str, Any] = {
-            "kafka": {"bootstrap_servers": broker.bootstrap_servers},
+            "kafka": {"bootstrap_servers": servers},
             "policies": {"directory": str(folder / "policies")},
             "engine": {"kind": "null", "args": {"latency_s": _LATENCY_S}},
             "http": {"port": 0},
@@ -73,15 +74,16 @@ async def measure(kind: str, rounds: int, per_s: float) -> Figures:
         store = policy_store(Settings(**sections))
         assert store is not None
         stack.push_async_callback(store.close)
-        asked = await _change_under_load(folder, config, topics, rounds, per_s)
+        async with worker_process(config, folder / "worker.log"):
+            async with flooded(servers, topics.events, per_s):
+                asked = await _activations(folder / "edits", config, rounds)
+            await _all_judged(servers, topics)
         history = [entry for name in IDS for entry in await store.history(name)]
         audit = [
             AuditRecord.model_validate_json(it.value or b"")
-            for it in await read_topic(broker.bootstrap_servers, topics.audit)
+            for it in await read_topic(servers, topics.audit)
         ]
-        events = [
-            it.coordinates for it in await read_topic(broker.bootstrap_servers, topics.events)
-        ]
+        events = [it.coordinates for it in await read_topic(servers, topics.events)]
         return figures_of(
             begin={name: parse_policy(_text(name, 0), Path(name)).version for name in IDS},
             asked=asked,
@@ -92,36 +94,15 @@ async def measure(kind: str, rounds: int, per_s: float) -> Figures:
         )
 
 
-async def _change_under_load(
-    folder: Path, config: Path, topics: TopicSettings, rounds: int, per_s: float
-) -> list[datetime]:
-    """When each command was started; all that was written is judged at the end."""
-    servers = yaml.safe_load(config.read_text())["kafka"]["bootstrap_servers"]
-    log, asked = folder / "worker.log", list[datetime]()
-    with log.open("wb") as output:
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "afterguard", "run", "--config", str(config)),
-            stdout=output,
-            stderr=output,
-        )
-    load: asyncio.Task[None] | None = None
-    try:
-        await ready_port(worker, log)
-        load = asyncio.create_task(flood(servers, topics.events, per_s))
-        for number in range(rounds):
-            await asyncio.sleep(_SETTLE_S)
-            path = _write(folder / "edits", IDS[number % 2], number + 1)
-            asked.append(datetime.now(UTC))
-            await _command("policies", "activate", str(path), "--config", str(config))
+async def _activations(folder: Path, config: Path, rounds: int) -> list[datetime]:
+    """When each command was started."""
+    asked = list[datetime]()
+    for number in range(rounds):
         await asyncio.sleep(_SETTLE_S)
-        load.cancel()
-        await asyncio.wait({load})
-        await _all_judged(servers, topics)
-    finally:
-        if load is not None:
-            load.cancel()
-            await asyncio.wait({load})
-        await _end(worker)
+        path = _write(folder, IDS[number % 2], number + 1)
+        asked.append(datetime.now(UTC))
+        await _command("policies", "activate", str(path), "--config", str(config))
+    await asyncio.sleep(_SETTLE_S)
     return asked
 
 
@@ -143,17 +124,6 @@ async def _command(*arguments: str) -> None:
     told, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(told.decode(errors="replace"))
-
-
-async def _end(worker: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        worker.terminate()
-    try:
-        async with asyncio.timeout(_END_S):
-            await worker.wait()
-    except TimeoutError:
-        worker.kill()
-        await worker.wait()
 
 
 def _write(folder: Path, policy_id: str, number: int) -> Path:

@@ -1,6 +1,8 @@
 """The events that a measurement reads."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import Random
 from time import monotonic
@@ -28,8 +30,18 @@ async def fill(bootstrap_servers: str, topic: str, events: int) -> None:
         await producer.stop()
 
 
-async def flood(bootstrap_servers: str, topic: str, per_s: float) -> None:
-    """Write so many chat events a second, of random lanes, until cancelled."""
+@asynccontextmanager
+async def flooded(bootstrap_servers: str, topic: str, per_s: float) -> AsyncIterator[None]:
+    """So many chat events a second, of random lanes, are written while the block runs."""
+    load = asyncio.create_task(_flood(bootstrap_servers, topic, per_s))
+    try:
+        yield
+    finally:
+        load.cancel()
+        await asyncio.wait({load})
+
+
+async def _flood(bootstrap_servers: str, topic: str, per_s: float) -> None:
     random, began, sent = Random(8), monotonic(), 0
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, linger_ms=20)
     await producer.start()

@@ -9,9 +9,7 @@ Linux only: the memory is read from /proc.
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -23,16 +21,16 @@ from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 from benchmarks.bounded_fetches import BoundedFetches
 from benchmarks.flatness import flatness
-from benchmarks.load import flood
+from benchmarks.load import flooded
 from benchmarks.overhead import POLICY
-from benchmarks.overload_sample import Sample, ready_port, sample
+from benchmarks.overload_sample import Sample, sample
+from benchmarks.worker_process import RunningWorker, worker_process
 
 AT_ONCE, LATENCY_S = 10, 0.2
 SUSTAINABLE_PER_S = AT_ONCE / LATENCY_S
 EVENTS_IN_FLIGHT = 4_000
 _FETCH_BYTES = 2**20
 _GROWTH_SHARE, _GROWTH_MIB = 0.05, 8.0
-_END_S = 60.0
 
 
 def settings(bootstrap_servers: str, policies: str) -> dict[str, object]:
@@ -79,51 +77,27 @@ async def measure(seconds: float, factor: float, every_s: float) -> list[Sample]
             config.write_text(
                 yaml.safe_dump(settings(proxy.bootstrap_servers, str(folder / "policies")))
             )
-            log = folder / "worker.log"
-            with log.open("wb") as output:
-                worker = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "afterguard", "run", "--config", str(config)),
-                    stdout=output,
-                    stderr=output,
-                )
-            load: asyncio.Task[None] | None = None
-            try:
-                port = await ready_port(worker, log)
-                rate = factor * SUSTAINABLE_PER_S
-                load = asyncio.create_task(flood(servers, topics.events, rate))
-                return await _watch(worker.pid, port, seconds, every_s)
-            finally:
-                if load is not None:
-                    load.cancel()
-                    await asyncio.wait({load})
-                await _end(worker)
+            rate = factor * SUSTAINABLE_PER_S
+            async with (
+                # What waits at the end is a minute of work; nobody needs it.
+                worker_process(config, folder / "worker.log", drains=False) as worker,
+                flooded(servers, topics.events, rate),
+            ):
+                return await _watch(worker, seconds, every_s)
 
 
-async def _watch(pid: int, port: int, seconds: float, every_s: float) -> list[Sample]:
+async def _watch(worker: RunningWorker, seconds: float, every_s: float) -> list[Sample]:
     began, samples = monotonic(), list[Sample]()
     shown = 0.0
     print(Sample.head(), flush=True)
     while (passed := monotonic() - began) < seconds:
-        samples.append(await sample(pid, port, passed))
+        samples.append(await sample(worker.pid, worker.port, passed))
         if passed >= shown:
             print(samples[-1].row(), flush=True)
             shown += every_s
         await asyncio.sleep(min(1.0, every_s))
     print(samples[-1].row(), flush=True)
     return samples
-
-
-async def _end(worker: asyncio.subprocess.Process) -> None:
-    # What waits is a minute of work; nobody needs it.
-    with suppress(ProcessLookupError):
-        worker.terminate()
-        worker.terminate()
-    try:
-        async with asyncio.timeout(_END_S):
-            await worker.wait()
-    except TimeoutError:
-        worker.kill()
-        await worker.wait()
 
 
 def verdict(samples: Sequence[Sample], warm_up_s: float) -> list[str]:

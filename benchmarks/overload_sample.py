@@ -1,7 +1,5 @@
 """One look at an overloaded worker: its memory and its metrics."""
 
-import asyncio
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +7,6 @@ from typing import NamedTuple
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
-_READY_S = 60.0
 _PAGE = 4096
 
 
@@ -55,24 +52,6 @@ class Sample(NamedTuple):
             f"{self.token_limit:8d} {self.lag:9d} {'yes' if self.paused else 'no':>6} "
             f"{self.judged:8d} {self.expired:8d} {self.shed:8d}"
         )
-
-
-async def ready_port(worker: asyncio.subprocess.Process, log: Path) -> int:
-    """Wait until the worker takes events; the port of its metrics.
-
-    Raises:
-        RuntimeError: It ended instead; quotes its last words.
-        TimeoutError: It takes too long.
-    """
-    async with asyncio.timeout(_READY_S):
-        while True:
-            text = log.read_text(encoding="utf-8", errors="replace")
-            for line in text.splitlines():
-                if line.startswith("{") and (told := json.loads(line)).get("event") == "ready":
-                    return int(told["http_port"])
-            if worker.returncode is not None:
-                raise RuntimeError("the worker ended:\n" + "\n".join(text.splitlines()[-10:]))
-            await asyncio.sleep(0.1)
 
 
 async def sample(pid: int, port: int, at_s: float) -> Sample:
