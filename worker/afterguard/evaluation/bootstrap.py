@@ -20,20 +20,16 @@ _LEAST_SHARE: Final = 0.5
 
 
 class Interval(NamedTuple):
-    """Where a figure lies, with the wanted confidence.
+    """Where a figure lies, with a confidence of `LEVEL`.
 
     Attributes:
         low: None when there is no interval.
         high: None when there is no interval.
-        level: The confidence, such as 0.95.
-        groups: Independent groups that were drawn from.
         reason: Why there is no interval, or why it says less than it seems; else empty.
     """
 
     low: float | None
     high: float | None
-    level: float
-    groups: int
     reason: str = ""
 
 
@@ -42,7 +38,6 @@ def intervals(
     measures: Iterable[Measure],
     *,
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
     seed: int = 0,
 ) -> dict[Measure, Interval]:
     """An interval for each measure, all from the same resamples.
@@ -51,7 +46,6 @@ def intervals(
         rows: The labelled rows.
         measures: What is measured.
         resamples: How often the groups are drawn.
-        level: The wanted confidence, above 0 and below 1.
         seed: Equal seeds give equal intervals.
     """
     wanted = list(measures)
@@ -59,12 +53,10 @@ def intervals(
     for weights in weightings(rows, resamples=resamples, seed=seed):
         for measure, values in weighted(wanted, rows, weights).items():
             drawn[measure].append(values)
-    return {
-        measure: percentiles(values, rows.group_count, level) for measure, values in drawn.items()
-    }
+    return {measure: percentiles(values) for measure, values in drawn.items()}
 
 
-def weightings(rows: Rows, *, resamples: int, seed: int) -> Iterator[Numbers]:
+def weightings(rows: Rows, *, resamples: int, seed: int = 0) -> Iterator[Numbers]:
     """Resamples as weights of the rows, some at a time; none when there are not two groups."""
     groups = rows.group_count
     if groups < 2:
@@ -78,21 +70,18 @@ def weightings(rows: Rows, *, resamples: int, seed: int) -> Iterator[Numbers]:
         yield counts[:, rows.groups].astype(np.float64)
 
 
-def percentiles(parts: Sequence[Numbers], groups: int, level: float) -> Interval:
+def percentiles(parts: Sequence[Numbers]) -> Interval:
     """The interval that resampled values span.
 
     Args:
         parts: Together one value for each resample; not a number where the figure does not exist.
-        groups: Independent groups that were drawn from.
-        level: The wanted confidence.
     """
     if not parts:
-        return Interval(None, None, level, groups, "needs at least two groups of rows")
+        return Interval(None, None, "needs at least two groups of rows")
     values = np.concatenate(parts)
     exist = values[~np.isnan(values)]
     if len(exist) < _LEAST_SHARE * len(values) or not len(exist):
-        reason = "the figure exists in too few resamples"
-        return Interval(None, None, level, groups, reason)
-    low, high = np.quantile(exist, [(1 - level) / 2, (1 + level) / 2])
+        return Interval(None, None, "the figure exists in too few resamples")
+    low, high = np.quantile(exist, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     flat = "all resamples agree, which is no certainty" if np.ptp(exist) == 0 else ""
-    return Interval(float(low), float(high), level, groups, flat)
+    return Interval(float(low), float(high), flat)

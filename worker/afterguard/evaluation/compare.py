@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from afterguard.contracts.errors import SettingsError
-from afterguard.evaluation.figures import RESAMPLES, Estimate, groups_of
+from afterguard.evaluation.bootstrap import RESAMPLES
+from afterguard.evaluation.figures import Estimate, groups_of
 from afterguard.evaluation.kept_rows import expected_results, read_kept_rows
 from afterguard.evaluation.paired import Answers, Change, compare, mcnemar
 from afterguard.evaluation.results import Result, read_results

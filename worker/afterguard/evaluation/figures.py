@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from afterguard.evaluation.bootstrap import Interval, intervals
+from afterguard.evaluation.bootstrap import RESAMPLES, Interval, intervals
 from afterguard.evaluation.citations import Citations, citations
 from afterguard.evaluation.curves import (
     Bin,
@@ -24,7 +24,6 @@ from afterguard.evaluation.measures import Confusion, Figure, confusion
 from afterguard.evaluation.results import Result
 from afterguard.evaluation.weighted import Measure, Rows, figure, rows_of
 
-RESAMPLES: Final = 2_000
 _OF_FLAGS: Final = (
     Measure.PRECISION,
     Measure.RECALL,

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from afterguard.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, percentiles, weightings
+from afterguard.evaluation.bootstrap import RESAMPLES, Interval, percentiles, weightings
 from afterguard.evaluation.measures import Figure, Flags, Labels, ScoreRow
 from afterguard.evaluation.weighted import Measure, Numbers, Rows, figure, rows_of, weighted
 
@@ -100,8 +100,6 @@ def compare(
     groups: Sequence[Hashable] | None = None,
     tolerance: float = 0.0,
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
-    seed: int = 0,
 ) -> list[Difference]:
     """Each measure in both runs, and whether it became worse.
 
@@ -117,25 +115,18 @@ def compare(
         groups: Which rows belong together; each row by itself when absent.
         tolerance: A difference up to this does not matter, at least 0.
         resamples: How often the groups are drawn.
-        level: The wanted confidence, above 0 and below 1.
-        seed: Equal seeds give equal intervals.
     """
     one_scores, two_scores = _scored_by_both(first.scores, second.scores)
     one = rows_of(expected, first.flagged, one_scores, groups)
     two = rows_of(expected, second.flagged, two_scores, groups)
     wanted = list(measures)
     drawn: dict[Measure, list[Numbers]] = {measure: [] for measure in wanted}
-    for weights in weightings(one, resamples=resamples, seed=seed):
+    for weights in weightings(one, resamples=resamples):
         before, after = weighted(wanted, one, weights), weighted(wanted, two, weights)
         for measure in wanted:
             drawn[measure].append(after[measure] - before[measure])
     return [
-        _difference(
-            measure,
-            (one, two),
-            percentiles(values, one.group_count, level),
-            tolerance,
-        )
+        _difference(measure, (one, two), percentiles(values), tolerance)
         for measure, values in drawn.items()
     ]
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from afterguard.contracts.errors import SettingsError
 from afterguard.evaluation.across import Across, across
+from afterguard.evaluation.bootstrap import RESAMPLES
 from afterguard.evaluation.cost import Cost, Prices, cost_per_thousand
 from afterguard.evaluation.figures import (
-    RESAMPLES,
     Cited,
     Curves,
     Detection,
