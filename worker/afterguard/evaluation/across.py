@@ -4,7 +4,7 @@ Three ways to add up, which answer different questions: every pair of row and po
 once, by whether it violates any policy; and exact match, right under every policy at once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -54,7 +54,7 @@ def across(results: Sequence[Result], policies: Sequence[str], *, resamples: int
         policies: Their ids.
         resamples: How often rows are drawn for the intervals.
     """
-    rows = _rows(results, lambda it: it.flagged)
+    rows = _rows(results)
     matched = exact_match([it.labels for it in rows], [it.flags for it in rows], policies)
     return Across(
         rows=len(rows),
@@ -86,11 +86,11 @@ def violates_any(labels: Mapping[str, bool], policies: Sequence[str]) -> bool | 
     return any(labels[policy] for policy in policies)
 
 
-def _rows(results: Sequence[Result], flagged: Callable[[Result], bool]) -> list[_Row]:
+def _rows(results: Sequence[Result]) -> list[_Row]:
     rows: dict[str, _Row] = {}
     for it in results:
         row = rows.setdefault(it.row_id, _Row({}, {}, it))
-        row.flags[it.policy_id] = flagged(it)
+        row.flags[it.policy_id] = it.flagged
         if it.expected is not None:
             row.labels[it.policy_id] = it.expected
     return list(rows.values())

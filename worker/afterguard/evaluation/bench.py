@@ -42,17 +42,11 @@ class Bench:
 
     Args:
         judging: The room.
-        lane: The lane in which they stand; it has no deadline here.
         accepts: Raises `PolicyError` for a policy that cannot be judged under; reads files.
     """
 
-    def __init__(
-        self,
-        judging: Judging,
-        lane: Lane = Lane.BACKFILL,
-        accepts: Callable[[Policy], None] = lambda _: None,
-    ) -> None:
-        self._judging, self._lane, self._accepts = judging, lane, accepts
+    def __init__(self, judging: Judging, accepts: Callable[[Policy], None]) -> None:
+        self._judging, self._accepts = judging, accepts
         self._accepted: set[tuple[str, str, JudgedBy]] = set()
         self._next = 0
 
@@ -74,11 +68,11 @@ class Bench:
             event=case.event,
             record=InputRecord(Coordinates("evaluation", 0, offset), None, None, ()),
             entry=Ledger(release=lambda _: None).admit(offset, 1, now=now),
-            ticket=_order().enter(case.name),
+            ticket=KeyOrder[Any]().enter(case.name),
             policies=case.policies,
             skip=None,
-            lane=self._lane,
-            place=lane_place(self._lane, now, 1.0),
+            lane=Lane.BACKFILL,
+            place=lane_place(Lane.BACKFILL, now, 1.0),
             deadline=None,
             received_at=datetime.now(UTC),
             received=now,
@@ -95,10 +89,6 @@ def first_of(group: BaseExceptionGroup) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _order() -> KeyOrder[Any]:
-    return KeyOrder()
 
 
 @asynccontextmanager
@@ -127,7 +117,7 @@ async def open_bench(
     try:
         await judge.start()
         judging = judging_room(settings, judge, metrics, scores=scores, classifiers=classifiers)
-        yield Bench(judging, accepts=classifiers.accepts)
+        yield Bench(judging, classifiers.accepts)
     finally:
         await classifiers.stop()
         await judge.stop()

@@ -30,6 +30,8 @@ _OF_FLAGS: Final = (
     Measure.F1,
     Measure.FALSE_POSITIVE_RATE,
 )
+# Tags that say what the data itself calls a row.
+_LABEL: Final = "label:"
 _OF_SCORES: Final = (Measure.PR_AUC, Measure.ROC_AUC, Measure.BRIER)
 
 
@@ -201,11 +203,11 @@ def cited(results: Sequence[Result]) -> Cited:
     )
 
 
-def label_lines(results: Sequence[Result], prefix: str = "label:") -> tuple[LabelLine, ...]:
+def label_lines(results: Sequence[Result]) -> tuple[LabelLine, ...]:
     """For each label of the data, what was found: the category of a violation, else the outcome."""
     lines: dict[str, Counter[str]] = {}
     for it in results:
-        own = [tag.removeprefix(prefix) for tag in it.tags if tag.startswith(prefix)]
+        own = [tag.removeprefix(_LABEL) for tag in it.tags if tag.startswith(_LABEL)]
         known = {True: "violation", False: "no violation", None: "unknown"}[it.expected]
         found = it.category if it.flagged and it.category else it.outcome.value
         for label in own or [known]:

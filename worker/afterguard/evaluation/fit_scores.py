@@ -100,7 +100,6 @@ def fit_scores(
     at: datetime,
     method: Method = Method.AUTO,
     wants: Sequence[Want] = (),
-    seed: int = 0,
 ) -> Fitted:
     """The curve that tells best what scores mean, on folds it was not fitted on.
 
@@ -110,7 +109,6 @@ def fit_scores(
         method: `auto` takes the isotonic curve where there are rows enough for it and its log loss
             is lower, and else Platt's.
         wants: For which thresholds are chosen.
-        seed: Of the folds.
 
     Raises:
         CannotBeFitted: There are too few rows, or the score does not rise with violations.
@@ -122,7 +120,7 @@ def fit_scores(
         raise CannotBeFitted(
             f"{positives} violations and {rest} others with a score; it takes {least} of each"
         )
-    splits = folds_of(rows.labels, rows.groups, seed=seed)
+    splits = folds_of(rows.labels, rows.groups)
     if splits is None:
         raise CannotBeFitted("too few texts and conversations of both kinds to hold some out")
     methods = [method] if method is not Method.AUTO else [Method.PLATT]

@@ -24,11 +24,6 @@ class Flips(BaseModel):
         """Share of flips; None when nothing could be compared."""
         return self.flipped / self.compared if self.compared else None
 
-    @property
-    def escape_rate(self) -> float | None:
-        """Share of violations that a disguise hid; None when none was caught."""
-        return self.escaped / self.caught if self.caught else None
-
 
 def flips(results: Sequence[Result]) -> Flips:
     """What became of variants, each beside the row it disguises under the same policy and judge."""

@@ -6,18 +6,18 @@ from typing import Final
 import numpy as np
 
 FOLDS: Final = 5
+_SEED: Final = 0
 
 
-def folds_of(
-    labels: Sequence[bool], groups: Sequence[int], *, most: int = FOLDS, seed: int = 0
-) -> list[list[int]] | None:
+def folds_of(labels: Sequence[bool], groups: Sequence[int]) -> list[list[int]] | None:
     """The rows of each fold; groups with a violation are spread evenly over the folds.
+
+    There are as many as `FOLDS`, or fewer where there are too few groups. Equal rows give equal
+    folds.
 
     Args:
         labels: Whether each row violates.
         groups: Which rows belong together.
-        most: As many folds as this, or fewer where there are too few groups.
-        seed: Equal seeds give equal folds.
 
     Returns:
         None when no parting leaves both kinds of rows outside of each fold.
@@ -30,8 +30,8 @@ def folds_of(
         violates[group] = violates.get(group, False) or bool(label)
     names, kinds = list(violates), np.array(list(violates.values()), dtype=np.bool_)
     fewest = int(min(kinds.sum(), len(kinds) - kinds.sum())) if names else 0
-    for count in range(min(most, fewest), 1, -1):
-        parter = StratifiedKFold(count, shuffle=True, random_state=seed)
+    for count in range(min(FOLDS, fewest), 1, -1):
+        parter = StratifiedKFold(count, shuffle=True, random_state=_SEED)
         fold_of = {
             names[place]: number
             for number, (_, part) in enumerate(parter.split(kinds, kinds))

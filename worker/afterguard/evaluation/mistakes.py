@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from afterguard.evaluation.kept_rows import KeptRow
 from afterguard.evaluation.results import Result
 
+# Of each kind.
 MOST: Final = 10
 # Enough to see what was meant; a report of megabytes opens in no browser.
 LONGEST: Final = 4_000
@@ -29,19 +30,16 @@ class Mistake(BaseModel):
     rationale: str
 
 
-def worst(
-    results: Sequence[Result], rows: Mapping[str, KeptRow], most: int = MOST
-) -> tuple[Mistake, ...]:
+def worst(results: Sequence[Result], rows: Mapping[str, KeptRow]) -> tuple[Mistake, ...]:
     """The worst mistakes: the surest first, violations that were missed and false alarms in turn.
 
     Args:
         results: Of one policy.
         rows: What they say.
-        most: How many of each.
     """
     wrong = [it for it in results if it.expected is not None and it.flagged is not it.expected]
-    missed = sorted((it for it in wrong if it.expected), key=_surely_clean)[:most]
-    alarms = sorted((it for it in wrong if not it.expected), key=_surely_clean, reverse=True)[:most]
+    missed = sorted((it for it in wrong if it.expected), key=_surely_clean)[:MOST]
+    alarms = sorted((it for it in wrong if not it.expected), key=_surely_clean, reverse=True)[:MOST]
     return tuple(_mistake(it, rows) for it in (*missed, *alarms))
 
 
