@@ -6,7 +6,7 @@ JSON, npz and ONNX; nothing in it can run code when it is read.
 import os
 import shutil
 from collections.abc import Mapping
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, NamedTuple
@@ -131,14 +131,11 @@ def version_of(card: Card) -> str:
 
 def digest_of(path: Path) -> str:
     """SHA-256 of a file's bytes; empty when it cannot be read."""
-    digest = sha256()
     try:
         with path.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
+            return file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-    return digest.hexdigest()
 
 
 def exists(name: str, directory: Path) -> bool:
