@@ -46,8 +46,7 @@ def _as_prefilter(policy_id: str, prefilter: Prefilter, card: Card) -> Terms:
     if found is None:
         best = max((it.recall_lower for it in card.thresholds), default=0.0)
         raise PolicyError(
-            f"{target:g} is more than {card.reference} bears out: on held-out rows the lower "
-            f"bound of its recall is {best:.4f} at most; `afterguard prefilter fit --target-recall "
+            f"{_too_much(target, card, 'recall', best)}; `afterguard prefilter fit --target-recall "
             f"{target:g}` with more rows, or ask for less",
             field=f"{policy_id}: prefilter.target_recall",
         )
@@ -60,8 +59,14 @@ def _as_judge(policy_id: str, judge: DedicatedClassifier, card: Card) -> Terms:
     if found is None:
         best = max((it.precision_lower for it in card.curve), default=0.0)
         raise PolicyError(
-            f"{target:g} is more than {card.reference} bears out: on held-out rows the lower "
-            f"bound of its precision is {best:.4f} at most",
+            _too_much(target, card, "precision", best),
             field=f"{policy_id}: classifier.target_precision",
         )
     return Terms(found.threshold, card.reference)
+
+
+def _too_much(target: float, card: Card, figure: str, best: float) -> str:
+    return (
+        f"{target:g} is more than {card.reference} bears out: on held-out rows the lower bound of "
+        f"its {figure} is {best:.4f} at most"
+    )
