@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
-from afterguard.contracts.errors import PolicyError, SettingsError
 from afterguard.contracts.policies import JudgedBy, Policy
 from afterguard.flow.ports import Screened
 from afterguard.prefilter.settings import PrefilterSettings
@@ -40,7 +39,8 @@ class _Waiting(NamedTuple):
 class FittedClassifiers:
     """Implements `flow.ports.Classifiers` with what `afterguard prefilter fit` made.
 
-    Nothing is loaded, and no thread is started, before a policy wants a classifier.
+    A classifier is loaded when a policy that wants it is accepted, and no thread is started before
+    there is a text.
 
     Args:
         settings: Where the classifiers stand, and how many texts go together.
@@ -70,19 +70,16 @@ class FittedClassifiers:
 
     async def score(self, policy: Policy, text: str) -> Screened | None:
         """See `flow.ports.Classifiers.score`."""
+        taken = self._taken.get(_key(policy))
+        if taken is None:
+            self._fails("a policy was not accepted beforehand")
+            return None
+        classifier, terms = taken
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                taken = await self._take(policy)
-                if taken is None:
-                    return None
-                classifier, terms = taken
-                async with self._places:
-                    score = await self._scored(classifier, text)
+            async with asyncio.timeout(self._settings.timeout_s), self._places:
+                score = await self._scored(classifier, text)
         except TimeoutError:
             self._fails("no score in time")
-            return None
-        except (PolicyError, SettingsError) as error:
-            self._fails(str(error))
             return None
         if score is None:
             return None
@@ -101,13 +98,6 @@ class FittedClassifiers:
         if self._thread is not None:
             self._thread.shutdown(wait=False, cancel_futures=True)
             self._thread = None
-
-    async def _take(self, policy: Policy) -> _Taken | None:
-        key = _key(policy)
-        if key not in self._taken:
-            # An evaluation brings policies that nobody has asked about before.
-            await asyncio.to_thread(self.accepts, policy)
-        return self._taken[key]
 
     async def _scored(self, classifier: Classifier, text: str) -> float | None:
         score = asyncio.get_running_loop().create_future()
