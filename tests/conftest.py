@@ -16,10 +16,11 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings as hypothesis_settings
 from tests.group_coordinator import GroupCoordinator
 
-from afterguard.contracts.errors import AfterguardError
+from afterguard.contracts.errors import AfterguardError, SettingsError
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.embedded.process import EmbeddedProcess
 from afterguard.embedded.valkey import EmbeddedValkey
+from afterguard.prefilter.extra import require_extra
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 from afterguard.stream.settings import KafkaSettings, TopicSettings
 
@@ -36,6 +37,14 @@ def missing(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing and CI must have it")
     pytest.skip(f"{what} is missing")
+
+
+def needs_prefilter() -> None:
+    """Goes on where everything is installed that fitting a classifier takes."""
+    try:
+        require_extra(to_fit=True)
+    except SettingsError as error:
+        missing(f"the extra prefilter ({error})")
 
 
 def _served(make: Callable[[], EmbeddedProcess], what: str) -> Iterator[EmbeddedProcess]:

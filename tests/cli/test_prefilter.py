@@ -5,12 +5,10 @@ from pathlib import Path
 import orjson
 import pytest
 from tests.cli.commands import afterguard
-from tests.conftest import missing
+from tests.conftest import needs_prefilter
 from tests.prefilter.rows import rows
 
-from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.exit_codes import ExitCode
-from afterguard.prefilter.extra import require_extra
 
 NOT_BORNE_OUT = 1
 
@@ -28,10 +26,7 @@ def write(path: Path, count: int) -> Path:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `sells`, fitted by the command."""
-    try:
-        require_extra(to_fit=True)
-    except SettingsError as error:
-        missing(f"the extra prefilter ({error})")
+    needs_prefilter()
     folder = tmp_path_factory.mktemp("fitted")
     data = write(folder / "rows.jsonl", 120)
     told = afterguard(

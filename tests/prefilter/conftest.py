@@ -3,21 +3,16 @@
 from pathlib import Path
 
 import pytest
-from tests.conftest import missing
+from tests.conftest import needs_prefilter
 from tests.prefilter.rows import rows
 
-from afterguard.contracts.errors import SettingsError
 from afterguard.prefilter.artefact import Artefact
-from afterguard.prefilter.extra import require_extra
 
 
 @pytest.fixture(scope="session")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     """`sellers`, which tells sellers from others; it bears out 0.95, and not 0.99."""
-    try:
-        require_extra(to_fit=True)
-    except SettingsError as error:
-        missing(f"the extra prefilter ({error})")
+    needs_prefilter()
     from afterguard.prefilter.fit import Labelled, fit
 
     folder: Path = tmp_path_factory.mktemp("classifiers")
