@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from afterguard.contracts.words import Effort
 from afterguard.evaluation.fit_scores import ScoredRows
 from afterguard.evaluation.groups import grouped
+from afterguard.evaluation.measures import scored
 from afterguard.evaluation.results import MODEL, Result
 
 _Key = tuple[str, str, str, Effort]
@@ -30,19 +31,8 @@ def scored_rows(results: Iterable[Result]) -> list[ScoredRows]:
 
 
 def _rows(key: _Key, results: list[Result]) -> ScoredRows:
-    labels: list[bool] = []
-    scores: list[float] = []
-    alike: list[tuple[str, ...]] = []
-    unknown = unscored = 0
-    for it in results:
-        if it.expected is None:
-            unknown += 1
-        elif it.raw_score is None:
-            unscored += 1
-        else:
-            labels.append(it.expected)
-            scores.append(it.raw_score)
-            alike.append(it.alike)
+    rows = scored([it.expected for it in results], [it.raw_score for it in results])
+    kept = [it for it in results if it.expected is not None and it.raw_score is not None]
     policy, reads, model, effort = key
     return ScoredRows(
         policy,
@@ -50,9 +40,9 @@ def _rows(key: _Key, results: list[Result]) -> ScoredRows:
         reads,
         model,
         effort,
-        labels,
-        scores,
-        grouped(alike),
-        unknown,
-        unscored,
+        rows.labels,
+        rows.scores,
+        grouped([it.alike for it in kept]),
+        rows.unknown,
+        rows.unscored,
     )
