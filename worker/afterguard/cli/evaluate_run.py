@@ -33,7 +33,6 @@ from afterguard.evaluation.run import Sitting, sit
 from afterguard.evaluation.run_record import (
     RunRecord,
     differences,
-    prompt_of,
     read_record,
     record_of,
     save_record,
@@ -181,7 +180,7 @@ async def _unless(stop: asyncio.Event, opening: Coroutine[Any, Any, Bench]) -> B
 
 def _seats(settings: Settings, left: Sequence[Task]) -> int:
     """Rows at once: so many that every seat of the engine is taken, and a few wait at the door."""
-    together = prompt_of(settings) == "combined"
+    together = settings.judging.prompt == "combined"
     each = 1 if together else max(len(task.policies) for task in left)
     return max(1, -(-settings.engine.max_num_seqs // each) + 1)
 

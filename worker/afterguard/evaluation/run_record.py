@@ -153,18 +153,12 @@ def record_of(
             args_sha256=sha256(orjson.dumps(engine.args, option=_SORTED, default=str)).hexdigest(),
         ),
         judges=tuple(judges),
-        prompt=prompt_of(settings),
+        prompt=settings.judging.prompt,
         limit=limit,
         sample=sample,
         unlabelled_too=unlabelled_too,
         embedded=embedded,
     )
-
-
-def prompt_of(settings: Settings) -> Prompt:
-    """Whether each policy has a prompt of its own."""
-    combined = getattr(settings.judging, "prompt", "per_policy") == "combined"
-    return "combined" if combined else "per_policy"
 
 
 def differences(before: RunRecord, now: RunRecord) -> list[str]:
