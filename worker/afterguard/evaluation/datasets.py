@@ -125,7 +125,6 @@ def read_data(
     label_map = LabelMap(named, policies, lone=_LONE, home=path.name.partition(".")[0])
     rows: dict[str, LabelledRow] = {}
     bad: list[BadRow] = []
-    unlabelled = 0
     for line, raw in _raw_rows(path, form):
         if isinstance(raw, str):
             bad.append(BadRow(str(path), line, raw))
@@ -140,13 +139,12 @@ def read_data(
             continue
         rows[row_id] = row
     known = tuple(row for row in rows.values() if row.expected)
-    unlabelled = len(rows) - len(known)
     return DataSet(
         path,
         form,
         digest,
         known,
-        unlabelled,
+        len(rows) - len(known),
         tuple(bad),
         label_map.used,
         tuple(sorted(label_map.unused)),

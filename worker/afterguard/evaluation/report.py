@@ -131,9 +131,10 @@ def read_report(folder: Path, prices: Prices = NO_PRICES, *, resamples: int = RE
     order = list(policies)
     keys = sorted(parts, key=lambda key: (order.index(key[1]), key[0]))
     judges = sorted({it.judge for it in results})
+    expected = len(judges) * expected_results(record, rows)
     return Report(
         run=record,
-        expected_results=len(judges) * expected_results(record, rows),
+        expected_results=expected,
         results=len(results),
         policies=tuple(
             _policy(policies[policy], judge, parts[judge, policy], rows, resamples)
@@ -152,7 +153,7 @@ def read_report(folder: Path, prices: Prices = NO_PRICES, *, resamples: int = RE
         ),
         prices=prices,
         published=tuple(_published(it.form for it in record.data)),
-        caveats=tuple(_caveats(record, results, rows, len(judges))),
+        caveats=tuple(_caveats(record, rows, len(results), expected)),
     )
 
 
@@ -243,13 +244,12 @@ def _published(forms: Iterable[str]) -> Iterable[Comparison]:
 
 
 def _caveats(
-    record: RunRecord, results: Sequence[Result], rows: Mapping[str, KeptRow], judges: int
+    record: RunRecord, rows: Mapping[str, KeptRow], results: int, expected: int
 ) -> Iterable[str]:
     if record.embedded:
         yield EMBEDDED_CAVEAT
-    expected = judges * expected_results(record, rows)
-    if len(results) < expected:
-        yield f"The run is not at its end: {len(results)} of {expected} results are there."
+    if results < expected:
+        yield f"The run is not at its end: {results} of {expected} results are there."
     if all(it.chosen == it.usable for it in record.data):
         pass
     elif record.sample is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -94,15 +94,12 @@ def event_of(fields: Mapping[str, Any], row_id: str) -> ChatEvent:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         if fault["type"] == "string_unicode":
-            refuse("not UTF-8")
+            raise Unusable("not UTF-8") from None
         if fault["loc"][:1] == ("content",) and content is not None:
-            refuse("content: must be text, or turns with a role and a text")
-        refuse(f"{'.'.join(str(step) for step in fault['loc']) or 'event'}: {fault['type']}")
+            why = "content: must be text, or turns with a role and a text"
+            raise Unusable(why) from None
+        field = ".".join(str(step) for step in fault["loc"]) or "event"
+        raise Unusable(f"{field}: {fault['type']}") from None
     if event.is_blank:
-        refuse("content: there is no text")
+        raise Unusable("content: there is no text")
     return event
-
-
-def refuse(why: str) -> NoReturn:
-    """Raise `Unusable`."""
-    raise Unusable(why)
