@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from afterguard.contracts.policies import Policy
-from afterguard.contracts.words import Outcome
+from afterguard.contracts.words import ANSWERED, Outcome
 from afterguard.evaluation.bench import Bench, Case, first_of
 from afterguard.flow.findings import Finding
 from afterguard.policy.labelled import LabelledRow
@@ -233,7 +233,7 @@ def grade(finding: Finding, *, expected: bool, rules: Sequence[str] = ()) -> Gra
     outcome = finding.reading.outcome
     if outcome is Outcome.UNCERTAIN:
         return Grade.UNCERTAIN
-    if outcome not in {Outcome.VIOLATION, Outcome.NO_VIOLATION}:
+    if outcome not in ANSWERED:
         return Grade.UNANSWERED
     if (outcome is Outcome.VIOLATION) is not expected:
         return Grade.WRONG
@@ -247,7 +247,7 @@ def _graded(row: LabelledRow, findings: dict[str, Finding], policy: Policy) -> G
     finding = findings[row.row_id]
     how = grade(finding, expected=expected, rules=row.rules.get(policy.id, ()))
     first = findings.get(row.variant_of) if row.variant_of is not None else None
-    if first is None or grade(first, expected=expected) is Grade.UNANSWERED:
+    if first is None or first.reading.outcome not in ANSWERED:
         return GradedRow(row, expected, finding, how)
     before, after = first.reading.outcome, finding.reading.outcome
     escaped = before is Outcome.VIOLATION and after is Outcome.NO_VIOLATION
