@@ -117,6 +117,19 @@ def test_a_release_comes_before_the_folder_and_leaves_other_versions_theirs() ->
     assert scores.calibrated(0.25, old, Effort.LOW) == before
 
 
+def test_a_version_that_is_released_again_is_judged_by_what_comes_with_it_then() -> None:
+    version, other = policy(), policy(version="00000000000000bb")
+    scores = FittedScores(MODEL)
+    for it in (version, other):
+        scores.release(it, calibration(it, MODEL, IDENTITY))
+    scores.release(version, calibration(version, MODEL, IDENTITY, effort=Effort.HIGH))
+    assert scores.calibrated(0.25, version, Effort.LOW) is None
+    assert scores.calibrated(0.25, version, Effort.HIGH) == pytest.approx(0.25)
+    scores.release(version, None)
+    assert scores.calibrated(0.25, version, Effort.HIGH) is None
+    assert scores.calibrated(0.25, other, Effort.LOW) == pytest.approx(0.25)
+
+
 def test_a_release_whose_calibration_is_of_another_text_is_logged_and_applied_to_nothing() -> None:
     other = calibration(policy(body="## Instruction\nOther."), MODEL)
     scores = FittedScores(MODEL)

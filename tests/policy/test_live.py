@@ -167,9 +167,9 @@ async def test_what_was_refused_is_tried_again_after_a_while(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("expected_errors")
 async def test_a_calibration_comes_with_its_version_and_is_refused_with_it(tmp_path: Path) -> None:
-    learnt: list[tuple[str, str]] = []
+    learnt: list[tuple[str, str | None]] = []
 
-    def learn(it: Policy, fitted: str) -> None:
+    def learn(it: Policy, fitted: str | None) -> None:
         if fitted == "broken":
             raise PolicyError("is no calibration")
         learnt.append((it.version, fitted))
@@ -184,13 +184,15 @@ async def test_a_calibration_comes_with_its_version_and_is_refused_with_it(tmp_p
 
 
 async def test_the_same_version_with_another_calibration_is_taken_anew(tmp_path: Path) -> None:
-    learnt: list[str] = []
+    learnt: list[str | None] = []
     scene = Scene(tmp_path, calibrates=lambda _, fitted: learnt.append(fitted))
     await scene.change(change(1, release=Release(text(1), "first")))
     await scene.follow()
     await scene.change(change(1, release=Release(text(1), "second")))
     await scene.follow()
-    assert learnt == ["first", "second"]
+    await scene.change(change(1, release=Release(text(1))))
+    await scene.follow()
+    assert learnt == ["first", "second", None]
 
 
 async def test_a_store_that_fails_between_state_and_text_changes_nothing(scene: Scene) -> None:

@@ -68,17 +68,20 @@ def policy_room(
     )
 
 
-def learn(scores: FittedScores, policy: Policy, text: str) -> None:
+def learn(scores: FittedScores, policy: Policy, text: str | None) -> None:
     """Have a version judged with the calibration that comes with it.
 
     Args:
         scores: Learns it.
         policy: The version.
-        text: Its calibration, as a release carries it.
+        text: Its calibration, as a release carries it; None when it carries none.
 
     Raises:
         PolicyError: It cannot be used, or belongs to another policy.
     """
+    if text is None:
+        scores.release(policy, None)
+        return
     path = Path(f"{policy.id}@{policy.version}, calibration")
     calibration = parse_calibration(text, path)
     if calibration.policy != policy.id:

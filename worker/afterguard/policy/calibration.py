@@ -66,7 +66,7 @@ class FittedScores:
         curve = found[key]
         return None if curve is None else curve(score)
 
-    def release(self, policy: Policy, calibration: Calibration) -> None:
+    def release(self, policy: Policy, calibration: Calibration | None) -> None:
         """Apply to this version, from now on, what comes with it; may be called from a thread.
 
         Other versions of the same text keep what they have: one on trial changes nothing of the one
@@ -74,17 +74,22 @@ class FittedScores:
 
         Args:
             policy: The version that is put into force or on trial.
-            calibration: Its own, before that of the folder.
+            calibration: Its own, before that of the folder; None when it comes without one, and
+                what came with it earlier holds no more.
         """
-        text = what_is_read(policy)
-        released = {
-            (policy_id, policy.version, effort): curve
-            for (policy_id, read, effort), curve in _curves(calibration, self._model).items()
+        text, curves = (
+            what_is_read(policy),
+            _curves(calibration, self._model) if calibration else {},
+        )
+        version = (policy.id, policy.version)
+        others = {key: it for key, it in self._of_versions.items() if key[:2] != version}
+        self._of_versions = others | {
+            (*version, effort): curve
+            for (policy_id, read, effort), curve in curves.items()
             if (policy_id, read) == (policy.id, text)
         }
-        self._of_versions = self._of_versions | released
         self._found = {}
-        if not self.covers(policy):
+        if calibration is not None and not self.covers(policy):
             _tell_uncovered(policy, self._model)
 
     def covers(self, policy: Policy) -> bool:

@@ -157,6 +157,6 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, calibration.model_dump_json(indent=2) + "\n")
+        write_whole(path, calibration.model_dump_json(indent=2).encode() + b"\n")
     except OSError as error:
         raise PolicyError(f"cannot be written: {error.strerror}", file=path) from None

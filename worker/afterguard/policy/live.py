@@ -48,8 +48,8 @@ class LivePolicies:
         only: Ids that this worker judges under; all of folder and store when None.
         accepts: Raises `PolicyError` for a version that this worker cannot judge under. May read
             files: it is called in a thread.
-        calibrates: Given a version and the calibration that came with it, before it is in force;
-            raises `PolicyError` for one that cannot be used. Called in a thread.
+        calibrates: Given a version and the calibration that came with it, if any, before it is in
+            force; raises `PolicyError` for one that cannot be used. Called in a thread.
         clock: Monotonic seconds.
     """
 
@@ -61,7 +61,7 @@ class LivePolicies:
         store: PolicyStore | None = None,
         only: Collection[str] | None = None,
         accepts: Callable[[Policy], None] = lambda _: None,
-        calibrates: Callable[[Policy, str], None] = lambda _, __: None,
+        calibrates: Callable[[Policy, str | None], None] = lambda _, __: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._folder, self._metrics, self._store = folder, metrics.policies, store
@@ -221,8 +221,7 @@ class LivePolicies:
         if (policy.id, policy.version) != (name.policy_id, name.version):
             raise PolicyError(f"its text is that of {policy.id}@{policy.version}", file=path)
         self._accepts(policy)
-        if release.calibration is not None:
-            self._calibrates(policy, release.calibration)
+        self._calibrates(policy, release.calibration)
         return policy
 
     def _forgotten(self, state: StoreState) -> bool:

@@ -117,12 +117,12 @@ class FolderPolicyStore:
                 versions.mkdir(parents=True, exist_ok=True)
                 fitted = versions / f"{change.version}.json"
                 if change.release.calibration is not None:
-                    write_whole(fitted, change.release.calibration)
+                    write_whole(fitted, change.release.calibration.encode())
                 else:
                     fitted.unlink(missing_ok=True)
-                write_whole(versions / f"{change.version}.md", change.release.text)
+                write_whole(versions / f"{change.version}.md", change.release.text.encode())
             self._catch_up(name, before)
-            write_whole(self._folder / _STATE, after.model_dump_json())
+            write_whole(self._folder / _STATE, after.model_dump_json().encode())
             # After the state: a history must not tell of what was never in force.
             self._append(name, after.policies[name].changed)
         return after
@@ -136,7 +136,7 @@ class FolderPolicyStore:
         raw = _bytes(history) or b""
         found, whole = _entries(raw), raw[: raw.rfind(b"\n") + 1]
         if whole != raw:
-            write_whole(history, whole.decode())
+            write_whole(history, whole)
         if _lacks(found, pointer.changed):
             self._append(policy_id, pointer.changed)
 
