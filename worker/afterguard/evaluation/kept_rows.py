@@ -8,7 +8,7 @@ import orjson
 
 from afterguard.contracts.errors import SettingsError
 from afterguard.evaluation.results import text_of
-from afterguard.evaluation.run_record import RunRecord, write_whole
+from afterguard.evaluation.run_record import RunRecord, write_file
 from afterguard.policy.labelled import LabelledRow
 
 ROWS: Final = "rows.jsonl"
@@ -48,7 +48,7 @@ def keep_rows(folder: Path, rows: Iterable[LabelledRow]) -> None:
         )
         for row in rows
     )
-    write_whole(folder / ROWS, b"".join(line + b"\n" for line in lines))
+    write_file(folder / ROWS, b"".join(line + b"\n" for line in lines))
 
 
 def read_kept_rows(folder: Path) -> dict[str, KeptRow]:

@@ -34,7 +34,7 @@ from afterguard.evaluation.published import (
     published_for,
 )
 from afterguard.evaluation.results import Result, read_results
-from afterguard.evaluation.run_record import PolicyRecord, RunRecord, read_record, write_whole
+from afterguard.evaluation.run_record import PolicyRecord, RunRecord, read_record, write_file
 from afterguard.evaluation.slices import Slice, slices
 
 REPORT: Final = "report.json"
@@ -164,7 +164,7 @@ def save_report(folder: Path, report: Report) -> Path:
         SettingsError: They cannot be written.
     """
     path = folder / REPORT
-    write_whole(path, report.model_dump_json(indent=1).encode() + b"\n")
+    write_file(path, report.model_dump_json(indent=1).encode() + b"\n")
     return path
 
 

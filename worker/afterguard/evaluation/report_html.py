@@ -12,7 +12,7 @@ from typing import Any, Final
 from afterguard.evaluation.figures import Estimate
 from afterguard.evaluation.plots import curves_plot, figures_plot
 from afterguard.evaluation.report import PolicyReport, Report
-from afterguard.evaluation.run_record import write_whole
+from afterguard.evaluation.run_record import write_file
 
 PAGE: Final = "report.html"
 # What turns the direction of writing, or shows as nothing, would make a page look as it is not.
@@ -29,7 +29,7 @@ def save_page(folder: Path, report: Report) -> Path:
         SettingsError: It cannot be written.
     """
     path = folder / PAGE
-    write_whole(path, page(report).encode("utf-8", "replace"))
+    write_file(path, page(report).encode("utf-8", "replace"))
     return path
 
 

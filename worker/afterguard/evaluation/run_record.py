@@ -4,7 +4,6 @@ A run is resumed only when nothing that could change a figure has changed; else 
 of two minds.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,6 +18,7 @@ from afterguard.contracts.errors import SettingsError
 from afterguard.contracts.policies import Policy
 from afterguard.evaluation.datasets import DataSet
 from afterguard.policy.calibration import calibration_folder
+from afterguard.policy.whole_file import write_whole
 from afterguard.settings import Settings
 
 RECORD: Final = "run.json"
@@ -174,7 +174,7 @@ def save_record(folder: Path, record: RunRecord) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    write_whole(folder / RECORD, orjson.dumps(record.model_dump(mode="json"), option=_INDENTED))
+    write_file(folder / RECORD, orjson.dumps(record.model_dump(mode="json"), option=_INDENTED))
 
 
 def read_record(folder: Path) -> RunRecord | None:
@@ -193,19 +193,14 @@ def read_record(folder: Path) -> RunRecord | None:
         raise SettingsError([f"{path}: {why}"]) from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file of a run so that it is there whole or not at all.
 
     Raises:
         SettingsError: It cannot be written.
     """
-    half = path.with_name(f".{path.name}.half")
     try:
-        with half.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise SettingsError([f"{path}: {error.strerror}"]) from None
 
