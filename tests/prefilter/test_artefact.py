@@ -8,6 +8,7 @@ import orjson
 import pytest
 from tests.house.source import MODULES
 
+from afterguard.contracts.errors import SettingsError
 from afterguard.prefilter.artefact import (
     MODEL_FILE,
     PARTS,
@@ -48,6 +49,24 @@ def test_what_was_written_is_read_again(fitted: Artefact) -> None:
     again = read_artefact(fitted.folder)
     assert again == fitted
     assert sorted(it.name for it in fitted.folder.iterdir()) == sorted([CARD_FILE, *PARTS])
+
+
+def test_one_that_cannot_take_its_place_leaves_the_one_before(
+    fitted: Artefact, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.rename
+
+    def broken(path: Path, target: Path) -> Path:
+        if target == copy and path.name.startswith("."):
+            raise OSError(28, "no space left")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", broken)
+    parts = {name: fitted.folder / name for name in PARTS}
+    with pytest.raises(SettingsError, match="no space left"):
+        write_artefact(fitted.card, parts, copy.parent)
+    assert read_artefact(copy).card == fitted.card
+    assert [it.name for it in copy.parent.iterdir()] == ["sellers"]
 
 
 def test_the_card_names_every_hash_and_package(fitted: Artefact) -> None:

@@ -85,6 +85,9 @@ def read_artefact(folder: Path) -> Artefact:
 def write_artefact(card: Card, parts: Mapping[str, Path | bytes], directory: Path) -> Artefact:
     """Write a classifier, whole or not at all; one of the same name is replaced.
 
+    A folder cannot be exchanged in one step: who is killed between two leaves the old one under a
+    hidden name beside it.
+
     Args:
         card: Its hashes and version are set here.
         parts: The other files, as bytes or as the path of a copy.
@@ -109,18 +112,28 @@ def write_artefact(card: Card, parts: Mapping[str, Path | bytes], directory: Pat
             final = hashed.model_copy(update={"version": version_of(hashed)})
             (beside / CARD_FILE).write_bytes(_json(final, orjson.OPT_INDENT_2))
             beside.chmod(0o755)
-            if folder.exists():
-                old = Path(mkdtemp(prefix=f".{card.name}.", dir=directory))
-                folder.rename(old / card.name)
-                beside.rename(folder)
-                shutil.rmtree(old)
-            else:
-                beside.rename(folder)
+            _put_in_place(beside, folder)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise SettingsError([f"{folder}: cannot be written: {error.strerror}"]) from None
     return Artefact(folder, final)
+
+
+def _put_in_place(beside: Path, folder: Path) -> None:
+    """Move a folder to its name; what was there goes, or stays when that fails."""
+    if not folder.exists():
+        beside.rename(folder)
+        return
+    old = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    folder.rename(old / folder.name)
+    try:
+        beside.rename(folder)
+    except OSError:
+        (old / folder.name).rename(folder)
+        raise
+    finally:
+        shutil.rmtree(old)
 
 
 def version_of(card: Card) -> str:
