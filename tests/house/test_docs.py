@@ -30,7 +30,7 @@ ASSIGNMENT = re.compile(r"[A-Z_]+=")
 VARIABLE = re.compile(rf"\b{ENV_PREFIX}([A-Z0-9_]+)")
 SETTING = re.compile(rf"(?<![\w./-])({'|'.join(Settings.model_fields)})\.([a-z_]+)\b(?!\()")
 FILE_SUFFIXES = {"py", "md", "yaml", "json", "jsonl", "txt"}
-OUR_PATH = re.compile(r"(worker|tests|docs|deploy|policies|benchmarks)/[\w./-]+")
+OUR_PATH = re.compile(r"(worker|tests|docs|deploy|helm|policies|benchmarks)/[\w./-]+")
 OTHER_VARIABLES = ("CONFIG", "CACHE", "TEST_DATA", "TEST_KAFKA", "TEST_REDIS_URL")
 SHELLS = {"sh", "bash", "console", ""}
 

