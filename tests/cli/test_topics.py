@@ -69,6 +69,22 @@ def test_topics_of_another_size_are_told_and_left_alone(topics: Topics) -> None:
     assert topics("check", "--partitions", "2").code == 0
 
 
+def test_a_topic_grows_and_never_shrinks(topics: Topics, names: TopicSettings) -> None:
+    topics("create", "--partitions", "2")
+    assert "would grow from 2 to 5" in topics("grow", "--partitions", "5", "--dry-run").out
+    assert "grew from 2 to 5" in topics("grow", "--partitions", "5").out
+    assert "has 5 partitions already" in topics("grow", "--partitions", "5").out
+    told = topics("grow", "--partitions", "4")
+    assert told.code == 81
+    assert f"{names.events}: has 5 partitions, and Kafka takes none away" in told.err
+
+
+def test_a_topic_that_is_not_there_does_not_grow(topics: Topics, names: TopicSettings) -> None:
+    told = topics("grow", "--partitions", "5")
+    assert told.code == 81
+    assert f"{names.events}: there is no such topic" in told.err
+
+
 def test_a_broker_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AFTERGUARD_KAFKA__START_TIMEOUT_S", "0.3")
     for command in ("create", "check"):

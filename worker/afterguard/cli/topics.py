@@ -16,6 +16,7 @@ from afterguard.stream.kafka.admin import (
     TopicPlan,
     TopicState,
     create_topics,
+    grow_topic,
     plan_topics,
     topic_states,
 )
@@ -92,6 +93,36 @@ def check_command(
     _show(states, settings, notes)
     if any(note != "present" for note in notes.values()):
         raise typer.Exit(_AMISS)
+
+
+@topics_app.command("grow")
+def grow_command(
+    partitions: int = typer.Option(..., min=1, help="How many the topic is to have."),
+    topic: str | None = typer.Option(
+        None, help="Which topic; that of `topics.events` when absent."
+    ),
+    config: Path | None = CONFIG,
+    bootstrap: str | None = BOOTSTRAP,
+    dry_run: bool = typer.Option(False, "--dry-run", help="Say what would be done; do nothing."),
+) -> None:
+    """Add partitions to a topic, so that more workers can share it. They are never taken away.
+
+    Running workers see the new partitions within `kafka.metadata_max_age_ms` and read each from its
+    beginning. A conversation whose key now goes to another partition may be judged out of order
+    while its older events are still waiting: let the lag fall first.
+
+    Example:  afterguard topics grow --partitions 48 --dry-run
+    """
+    with told_plainly():
+        settings = settings_of(config, bootstrap)
+        name = topic or settings.topics.events
+        before = asyncio.run(grow_topic(settings.kafka, name, partitions, dry_run=dry_run))
+    if before.partitions == partitions:
+        typer.echo(f"{name}: has {partitions} partitions already")
+    elif dry_run:
+        typer.echo(f"{name}: would grow from {before.partitions} to {partitions} partitions")
+    else:
+        typer.echo(f"{name}: grew from {before.partitions} to {partitions} partitions")
 
 
 def _names(settings: Settings) -> list[str]:

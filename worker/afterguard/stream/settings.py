@@ -88,6 +88,12 @@ class KafkaClientSettings(BaseModel):
     request_timeout_ms: int = Field(
         default=40_000, ge=1_000, description="For one request to the broker, a commit included."
     )
+    metadata_max_age_ms: int = Field(
+        default=300_000,
+        ge=100,
+        description="How old what is known of topics may be: partitions that are added are read "
+        "after this time at the latest, from their beginning.",
+    )
     fetch_max_bytes: int = Field(
         default=16 * 2**20, ge=1_024, description="Bytes that one fetch may bring."
     )

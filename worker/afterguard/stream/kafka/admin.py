@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from afterguard.contracts.errors import StreamError, StreamUnavailable
@@ -131,6 +131,44 @@ async def create_topics(
         absent = [plan for plan in settled if plan.name not in existing]
         made = frozenset() if dry_run or not absent else await _create(admin, absent)
         return Creation(settled, existing, made)
+
+
+async def grow_topic(
+    kafka: KafkaSettings, name: str, partitions: int, *, dry_run: bool = False
+) -> TopicState:
+    """Add partitions to a topic.
+
+    Args:
+        kafka: Where the broker is.
+        name: The topic.
+        partitions: How many it is to have. A topic that has as many is left alone.
+        dry_run: Look only.
+
+    Returns:
+        The topic as it was before.
+
+    Raises:
+        StreamUnavailable: The broker does not answer within `kafka.start_timeout_s`.
+        StreamError: The topic is missing or larger, or the broker refused.
+    """
+    async with _admin(kafka) as admin:
+        before = (await _states(admin, [name])).get(name)
+        if before is None:
+            raise StreamError(f"{name}: there is no such topic")
+        if before.partitions > partitions:
+            raise StreamError(
+                f"{name}: has {before.partitions} partitions, and Kafka takes none away"
+            )
+        if before.partitions < partitions and not dry_run:
+            answer = await admin.create_partitions({name: NewPartitions(total_count=partitions)})
+            refused = [
+                f"{topic}: {for_code(code).__name__}: {told or for_code(code).description}"
+                for topic, code, told in answer.topic_errors
+                if code != 0
+            ]
+            if refused:
+                raise StreamError("; ".join(refused))
+        return before
 
 
 def _settled(plan: TopicPlan, usual: int) -> TopicPlan:

@@ -86,6 +86,7 @@ class ConsumerClients:
             rebalance_timeout_ms=self._rebalance_timeout_ms,
             max_poll_interval_ms=settings.max_poll_interval_ms,
             request_timeout_ms=settings.request_timeout_ms,
+            metadata_max_age_ms=settings.metadata_max_age_ms,
             fetch_max_bytes=settings.fetch_max_bytes,
             max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
             **self._security,
