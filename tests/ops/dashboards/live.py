@@ -1,0 +1,129 @@
+"""A real Prometheus that has scraped two real workers under load, for tests to ask."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+from typing import Any, Final
+
+from pydantic import SecretStr
+from tests.ops.dashboards import load, scene
+from tests.ops.dashboards.prometheus import Prometheus, Series, rule_files
+
+from afterguard.embedded.broker import EmbeddedBroker
+from afterguard.embedded.demo_worker import DemoWorker
+from afterguard.embedded.valkey import EmbeddedValkey
+from afterguard.settings import Settings
+from afterguard.state.policy_store import RedisPolicyStore
+from afterguard.state.settings import RedisSettings
+from afterguard.stream.kafka.admin import create_topics, plan_topics
+
+LOAD_S: Final = 60.0
+_READY_S: Final = 240.0
+_DRAIN_S: Final = 30.0
+# Of the judging worker's partitions some must stay for the busy one's burst to be seen beside.
+_PARTITIONS: Final = 2
+# What a worker reports after its last event, and Prometheus scrapes.
+_SETTLES_S: Final = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What can be asked.
+
+    Attributes:
+        prometheus: Still scrapes: workers run until the last test is done, without load.
+        began: When load began, seconds since the epoch.
+        ended: When it ended.
+        workers: Metrics addresses by instance.
+        model: The name of the model that judged.
+    """
+
+    prometheus: Prometheus
+    began: float
+    ended: float
+    workers: dict[str, str]
+    model: str
+
+    def query(self, expr: str) -> list[Series]:
+        """What an expression gave when the load ended."""
+        return self.prometheus.query(expr, self.ended)
+
+    def query_range(self, expr: str, step_s: float = 2) -> list[Series]:
+        """What an expression gave while the load lasted."""
+        return self.prometheus.query_range(expr, self.began, self.ended, step_s)
+
+    def exemplars(self, expr: str) -> list[dict[str, Any]]:
+        """The exemplars that were taken while the load lasted."""
+        return self.prometheus.exemplars(expr, self.began, self.ended)
+
+
+@asynccontextmanager
+async def live(folder: Path, load_s: float = LOAD_S) -> AsyncIterator[Live]:
+    """The scene: services, workers, Prometheus and load; all ends with the block.
+
+    Args:
+        folder: Where settings, policies and logs go.
+        load_s: How long the load lasts, seconds.
+    """
+    scene.write_policies(folder / "policies")
+    await asyncio.to_thread(scene.fit_classifier, folder / "classifiers")
+    async with AsyncExitStack() as stack:
+        broker = await stack.enter_async_context(EmbeddedBroker())
+        valkey = await stack.enter_async_context(EmbeddedValkey())
+        servers = broker.bootstrap_servers
+        workers = {
+            name: await asyncio.to_thread(scene.settings, name, servers, valkey.url, folder)
+            for name in (scene.JUDGING, scene.BUSY)
+        }
+        addresses = {it: f"127.0.0.1:{each.http.port}" for it, each in workers.items()}
+        prometheus = await stack.enter_async_context(Prometheus(addresses, rule_files()))
+        running = [await _started(stack, each, folder / name) for name, each in workers.items()]
+        for worker in running:
+            await worker.ready(lambda _: None, _READY_S)
+        began = time()
+        await _loaded(servers, valkey.url, workers, load_s)
+        for worker in running:
+            assert not worker.ended, await worker.last_words()
+        model = workers[scene.JUDGING].engine.model_name or ""
+        yield Live(prometheus, began, time(), addresses, model)
+
+
+async def _started(stack: AsyncExitStack, settings: Settings, folder: Path) -> DemoWorker:
+    await create_topics(
+        settings.kafka, plan_topics(settings.topics, partitions=_PARTITIONS, replication=1)
+    )
+    folder.mkdir()
+    worker = DemoWorker(settings, folder)
+    stack.push_async_callback(worker.drain, _DRAIN_S)
+    await worker.start()
+    return worker
+
+
+async def _loaded(
+    servers: str, redis_url: str, workers: dict[str, Settings], load_s: float
+) -> None:
+    judging, busy = (workers[it].topics.events for it in (scene.JUDGING, scene.BUSY))
+    ends = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(load.steady(servers, judging, 1.5, ends))
+        group.create_task(load.rough(servers, busy, 12, ends))
+        await asyncio.sleep(load_s / 4)
+        await _change_policies(redis_url)
+        await load.burst(servers, busy, 400)
+        await asyncio.sleep(load_s * 3 / 4)
+        ends.set()
+    await load.flood(servers, busy)
+    await asyncio.sleep(_SETTLES_S)
+
+
+async def _change_policies(redis_url: str) -> None:
+    store = RedisPolicyStore(RedisSettings(url=SecretStr(redis_url)))
+    try:
+        for change in scene.changes():
+            state = await store.state()
+            await store.change(change, expected=state.revision)
+    finally:
+        await store.close()
