@@ -13,7 +13,7 @@ from afterguard.telemetry.metric_list import METRICS
 from afterguard.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
-BOUNDED = {"cause", "policy", "outcome", "action", "reason", "result", "lane", "topic", "partition",
+BOUNDED = {"cause", "room", "policy", "outcome", "action", "reason", "result", "lane", "topic", "partition",
            "version", "engine", "model", "stage", "effort", "agreement", "kind"}  # fmt: skip
 
 
@@ -35,12 +35,13 @@ def test_labels_come_from_bounded_sets(metric: Metric) -> None:
     assert set(metric.labels) <= BOUNDED
 
 
-def test_verdicts_are_counted_by_policy_and_outcome() -> None:
+def test_verdicts_are_counted_by_policy_outcome_and_action() -> None:
     metrics = Metrics()
-    metrics.verdict("hate", Outcome.VIOLATION)
-    metrics.verdict("hate", Outcome.VIOLATION)
-    metrics.verdict(None, Outcome.SKIPPED)
-    labels = {"policy": "hate", "outcome": "violation"}
+    metrics.verdict("hate", Outcome.VIOLATION, Action.HIDE)
+    metrics.verdict("hate", Outcome.VIOLATION, Action.HIDE)
+    metrics.verdict("hate", Outcome.VIOLATION, Action.LABEL)
+    metrics.verdict(None, Outcome.SKIPPED, Action.NONE)
+    labels = {"policy": "hate", "outcome": "violation", "action": "hide"}
     assert metrics.registry.get_sample_value("afterguard_verdicts_total", labels) == 2
 
 

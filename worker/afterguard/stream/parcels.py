@@ -89,7 +89,7 @@ class Parcels:
                 on_trial = True
                 metrics.policies.shadow_verdict(verdict.policy_id, verdict.outcome)
             else:
-                metrics.verdict(verdict.policy_id, verdict.outcome)
+                metrics.verdict(verdict.policy_id, verdict.outcome, verdict.action)
             if verdict.prompt_tokens:
                 metrics.prompt_tokens.inc(verdict.prompt_tokens)
                 metrics.cached_prompt_tokens.inc(verdict.cached_prompt_tokens)
@@ -100,7 +100,7 @@ class Parcels:
         if decision.intervention is not None:
             metrics.interventions[decision.intervention.action].inc()
             age = (utc_now() - decision.admission.event.occurred_at).total_seconds()
-            metrics.time_to_intervention.observe(max(0.0, age))
+            metrics.time_to_intervention[decision.admission.lane].observe(max(0.0, age))
         if self._seen is not None and decision.seen_key is not None:
             self._seen.mark(decision.seen_key, decision.admission.record.coordinates)
 

@@ -6,13 +6,14 @@ Labels take their values from closed sets (policy ids, outcomes, partitions): no
 
 from afterguard.telemetry.metric import Metric
 from afterguard.telemetry.policy_metric_list import POLICY_METRICS
+from afterguard.telemetry.room_metric_list import ROOM_METRICS, SECONDS
 
-_SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _ENGINE_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
 
 _ROOM = "none; it is the base of other figures"
 
 METRICS: tuple[Metric, ...] = (
+    *ROOM_METRICS,
     Metric(
         "events_received_total", "counter", "records", "Records taken from the input topic.", _ROOM
     ),
@@ -35,9 +36,10 @@ METRICS: tuple[Metric, ...] = (
         "verdicts_total",
         "counter",
         "verdicts",
-        "Verdicts acknowledged by the broker, without those of versions on trial.",
+        "Verdicts acknowledged by the broker, without those of versions on trial. `action` is what "
+        "the verdict asks for.",
         "a sudden change of `violation` after an edit of a policy: test the policy",
-        ("policy", "outcome"),
+        ("policy", "outcome", "action"),
     ),
     Metric(
         "unasked_events_total",
@@ -148,16 +150,16 @@ METRICS: tuple[Metric, ...] = (
         "From received to the first engine request.",
         "the engine is the bottleneck: add workers",
         ("lane",),
-        _SECONDS,
+        SECONDS,
     ),
     Metric(
         "time_to_intervention_seconds",
         "histogram",
         "seconds",
         "From the event's own time to the acknowledged intervention.",
-        "compare with queue_seconds and judge_seconds to see where the time goes",
-        (),
-        _SECONDS,
+        "compare with queue_seconds, judge_seconds and publish_seconds to see where the time goes",
+        ("lane",),
+        SECONDS,
     ),
     Metric("prompt_tokens_total", "counter", "tokens", "Tokens of prompts.", _ROOM),
     Metric(

@@ -14,6 +14,7 @@ from afterguard.telemetry.tally import Tallies
 
 _PARTITIONED = (
     "lag_records",
+    "oldest_unjudged_seconds",
     "oldest_unsettled_seconds",
     "committed_offset",
     "partition_admitted",
@@ -38,7 +39,13 @@ class Metrics:
         self.duplicates_recognised: Counter = made["duplicates_recognised_total"]
         self.judge_retries: Counter = made["judge_retries_total"]
         self.judge_seconds: Histogram = made["judge_seconds"]
-        self.time_to_intervention: Histogram = made["time_to_intervention_seconds"]
+        self.time_to_intervention = {
+            lane: made["time_to_intervention_seconds"].labels(lane.value) for lane in Lane
+        }
+        self.publish_seconds: Histogram = made["publish_seconds"]
+        self.oldest_unjudged_seconds: Gauge = made["oldest_unjudged_seconds"]
+        self.engine_slots: Gauge = made["engine_slots"]
+        self.engine_requests: Gauge = made["engine_requests"]
         self.prompt_tokens: Counter = made["prompt_tokens_total"]
         self.cached_prompt_tokens: Counter = made["cached_prompt_tokens_total"]
         self.output_tokens: Counter = made["output_tokens_total"]
@@ -101,16 +108,16 @@ class Metrics:
         self.policies = PolicyMetrics(made, tallies)
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]
-        self._verdict_children: dict[tuple[str | None, Outcome], Counter] = {}
+        self._verdict_children: dict[tuple[str | None, Outcome, Action], Counter] = {}
         self._build: Gauge = made["build_info"]
         self._partitioned: tuple[Gauge, ...] = tuple(made[name] for name in _PARTITIONED)
 
-    def verdict(self, policy_id: str | None, outcome: Outcome) -> None:
+    def verdict(self, policy_id: str | None, outcome: Outcome, action: Action) -> None:
         """Count one acknowledged verdict; policy ids come from the loaded policies alone."""
-        key = policy_id, outcome
+        key = policy_id, outcome, action
         child = self._verdict_children.get(key)
         if child is None:
-            child = self._verdicts.labels(policy_id or "", outcome.value)
+            child = self._verdicts.labels(policy_id or "", outcome.value, action.value)
             self._verdict_children[key] = child
         child.inc()
 
