@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "eval": "evaluate:eval_app",
     "prefilter": "prefilter:prefilter_app",
     "topics": "topics:topics_app",
+    "offsets": "offsets:offsets_app",
     "dead-letters": "dead_letters:dead_letters_app",
     "resume": "resume:resume_command",
 }

@@ -171,6 +171,17 @@ async def grow_topic(
         return before
 
 
+async def group_members(kafka: KafkaSettings, group_id: str) -> int:
+    """How many workers of a group run now.
+
+    Raises:
+        StreamUnavailable: The broker does not answer within `kafka.start_timeout_s`.
+    """
+    async with _admin(kafka) as admin:
+        answers = await admin.describe_consumer_groups([group_id])
+        return sum(len(members) for it in answers for *_, members in [it.groups[0][:6]])
+
+
 def _settled(plan: TopicPlan, usual: int) -> TopicPlan:
     copies = plan.replication or usual
     insync = {"min.insync.replicas": "2"} if copies >= _USUAL_REPLICATION else {}

@@ -59,7 +59,7 @@ async def scan_topic(
         TopicMissing: There is no such topic.
         StreamUnavailable: The broker does not answer, or gives nothing more before the end.
     """
-    partitions = await _partitions(kafka, topic)
+    partitions = await partitions_of(kafka, topic)
     # Whoever begins in the middle may be told wrongly what was aborted; see the embedded broker.
     isolation_level = "read_committed" if between is None else "read_uncommitted"
     consumer = await connect_reader(kafka, None, isolation_level=isolation_level)
@@ -107,7 +107,7 @@ async def committed_offsets(kafka: KafkaSettings, topic: str) -> dict[Partition,
         TopicMissing: There is no such topic.
         StreamUnavailable: The broker does not answer.
     """
-    partitions = await _partitions(kafka, topic)
+    partitions = await partitions_of(kafka, topic)
     consumer = await connect_reader(kafka, kafka.group_id)
     try:
         return {
@@ -121,7 +121,13 @@ async def committed_offsets(kafka: KafkaSettings, topic: str) -> dict[Partition,
         await put_away(consumer, "reader")
 
 
-async def _partitions(kafka: KafkaSettings, topic: str) -> list[TopicPartition]:
+async def partitions_of(kafka: KafkaSettings, topic: str) -> list[TopicPartition]:
+    """All partitions of a topic.
+
+    Raises:
+        TopicMissing: There is no such topic.
+        StreamUnavailable: The broker does not answer.
+    """
     state = (await topic_states(kafka, [topic])).get(topic)
     if state is None:
         raise TopicMissing(f"topic {topic!r} does not exist; `afterguard topics create` makes it")
