@@ -31,6 +31,7 @@ from afterguard.stream.settings import (
     TopicSettings,
 )
 from afterguard.telemetry.settings import LogSettings
+from afterguard.telemetry.tracing_settings import TracingSettings
 
 ENV_PREFIX = "AFTERGUARD_"
 # Read by other parts of the product, not settings of the worker.
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
 
 
 def load_settings(config: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
