@@ -23,6 +23,7 @@ class PolicyMetrics:
 
     def __init__(self, made: Mapping[str, Any], tallies: Tallies) -> None:
         self._info: Gauge = made["policy_info"]
+        self._target_recall: Gauge = made["prefilter_target_recall"]
         self._shadow_verdicts: Counter = made["shadow_verdicts_total"]
         self._shadow_agreement: Counter = made["shadow_agreement_total"]
         self.store = StoreMetrics(made)
@@ -30,10 +31,16 @@ class PolicyMetrics:
         self.prefilter = PrefilterMetrics(made)
 
     def in_force(self, policies: Iterable[Policy]) -> None:
-        """Show these versions and no others."""
+        """Show these versions and no others; of one policy, that in force comes first."""
         self._info.clear()
+        targets: dict[str, float] = {}
         for policy in policies:
             self._info.labels(policy.id, policy.version, policy.stage.value).set(1)
+            if policy.prefilter is not None:
+                targets.setdefault(policy.id, policy.prefilter.target_recall)
+        self._target_recall.clear()
+        for policy_id, target in targets.items():
+            self._target_recall.labels(policy_id).set(target)
 
     def shadow_verdict(self, policy_id: str | None, outcome: Outcome) -> None:
         """Count one acknowledged verdict of a version on trial."""

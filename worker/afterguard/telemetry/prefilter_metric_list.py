@@ -33,8 +33,17 @@ PREFILTER_METRICS: Final[tuple[Metric, ...]] = (
         "Of all violations since the worker started, the estimated share that reached the model: "
         "those among the forwarded, divided by these and the bypassed ones over "
         "`prefilter.bypass_share`.",
-        "below the policy's target: remove `prefilter` from the policy, and fit anew on the "
+        "below `prefilter_target_recall`: remove `prefilter` from the policy, and fit anew on the "
         "verdicts of the days since",
+        ("policy",),
+    ),
+    Metric(
+        "prefilter_target_recall",
+        "gauge",
+        "ratio",
+        "Of all violations, the share that must reach the model: `prefilter.target_recall` of the "
+        "policy in force.",
+        "none; `prefilter_recall_estimate` is compared with it",
         ("policy",),
     ),
     Metric(
