@@ -2,19 +2,23 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from afterguard.contracts.errors import RejectReason
 from afterguard.contracts.words import Action, Lane, Outcome
+from afterguard.telemetry.distribution import Distribution
 from afterguard.telemetry.metric import Metric
 from afterguard.telemetry.metric_docs import page
 from afterguard.telemetry.metric_list import METRICS
 from afterguard.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
-BOUNDED = {"cause", "room", "policy", "outcome", "action", "reason", "result", "lane", "topic", "partition",
-           "version", "engine", "model", "stage", "effort", "agreement", "kind"}  # fmt: skip
+BOUNDED = {"action", "agreement", "cause", "effort", "engine", "kind", "lane", "model", "outcome",
+           "partition", "policy", "reason", "result", "room", "stage", "topic",
+           "version"}  # fmt: skip
 
 
 def test_the_page_in_the_docs_is_the_list() -> None:
@@ -47,18 +51,26 @@ def test_verdicts_are_counted_by_policy_outcome_and_action() -> None:
 
 def test_partitions_that_went_are_no_longer_shown() -> None:
     metrics = Metrics()
-    metrics.lag_records.labels("t", 0).set(5)
-    metrics.forget_partitions()
-    labels = {"topic": "t", "partition": "0"}
-    assert metrics.registry.get_sample_value("afterguard_lag_records", labels) is None
+    for held in ({("t", 0), ("t", 1)}, {("t", 1)}):
+        metrics.partitions.keep(held)
+        for partition in held:
+            metrics.partitions.lag_records.labels(*partition).set(5)
+            metrics.partitions.oldest_unjudged(*partition, {"live": 7.0})
+    shown = generate_latest(metrics.registry).decode()
+    assert 'partition="0"' not in shown
+    assert 'lag_records{partition="1",topic="t"} 5.0' in shown
+    assert 'oldest_unjudged_seconds{lane="live",partition="1",topic="t"} 7.0' in shown
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_every_metric_of_the_list_is_made_with_its_labels(metric: Metric) -> None:
-    collectors = Metrics().registry._names_to_collectors
-    made = collectors[f"afterguard_{metric.name}"]
-    assert made._type == metric.kind  # type: ignore[attr-defined]
-    assert made._labelnames == metric.labels  # type: ignore[attr-defined]
+    made: Any = Metrics().registry._names_to_collectors[f"afterguard_{metric.name}"]
+    if metric.kind == "histogram":
+        assert isinstance(made, Distribution)
+        assert made.label_names == metric.labels
+    else:
+        assert made._type == metric.kind
+        assert made._labelnames == metric.labels
 
 
 def test_nothing_is_counted_that_is_not_on_the_list() -> None:

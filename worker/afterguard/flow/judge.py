@@ -136,8 +136,8 @@ class Judging:
                 for policy in group:
                     known.pop(policy.handle, None)
         away = self._cache.away
-        self._metrics.cache_requests["hit"].inc(len(known))
-        self._metrics.cache_requests["away" if away else "miss"].inc(len(kept) - len(known))
+        self._metrics.cache_requests["hit"].add(len(known))
+        self._metrics.cache_requests["away" if away else "miss"].add(len(kept) - len(known))
         if away:
             _mark_away(admission)
         return known

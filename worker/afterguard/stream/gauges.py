@@ -62,19 +62,20 @@ class Gauges:
         metrics.ledger_admitted.set(fates.admitted)
         metrics.ledger_settled.set(fates.settled)
         metrics.ledger_abandoned.set(fates.abandoned)
-        metrics.forget_partitions()
+        partitions = metrics.partitions
+        partitions.keep({it.partition for it in self._assignments})
         lag = self._consumer.lag()
         for assignment in self._assignments:
             topic, number = assignment.partition
             own = assignment.ledger.fates
-            metrics.partition_admitted.labels(topic, number).set(own.admitted)
-            metrics.partition_settled.labels(topic, number).set(own.settled)
-            metrics.partition_in_flight.labels(topic, number).set(own.in_flight)
+            partitions.admitted.labels(topic, number).set(own.admitted)
+            partitions.settled.labels(topic, number).set(own.settled)
+            partitions.in_flight.labels(topic, number).set(own.in_flight)
             oldest = assignment.ledger.oldest
-            metrics.oldest_unsettled_seconds.labels(topic, number).set(
+            partitions.oldest_unsettled_seconds.labels(topic, number).set(
                 now - oldest.admitted_at if oldest else 0.0
             )
             if assignment.committed is not None:
-                metrics.committed_offset.labels(topic, number).set(assignment.committed)
+                partitions.committed_offset.labels(topic, number).set(assignment.committed)
             if assignment.partition in lag:
-                metrics.lag_records.labels(topic, number).set(lag[assignment.partition])
+                partitions.lag_records.labels(topic, number).set(lag[assignment.partition])

@@ -91,14 +91,14 @@ class Parcels:
             else:
                 metrics.verdict(verdict.policy_id, verdict.outcome, verdict.action)
             if verdict.prompt_tokens:
-                metrics.prompt_tokens.inc(verdict.prompt_tokens)
-                metrics.cached_prompt_tokens.inc(verdict.cached_prompt_tokens)
-                metrics.output_tokens.inc(verdict.output_tokens)
+                metrics.prompt_tokens.add(verdict.prompt_tokens)
+                metrics.cached_prompt_tokens.add(verdict.cached_prompt_tokens)
+                metrics.output_tokens.add(verdict.output_tokens)
         if on_trial:
             for policy_id, agreement in trials(decision.audit):
                 metrics.policies.shadow_agreement(policy_id, agreement.value)
         if decision.intervention is not None:
-            metrics.interventions[decision.intervention.action].inc()
+            metrics.interventions[decision.intervention.action].add(1)
             age = (utc_now() - decision.admission.event.occurred_at).total_seconds()
             metrics.time_to_intervention[decision.admission.lane].observe(max(0.0, age))
         if self._seen is not None and decision.seen_key is not None:

@@ -2,25 +2,18 @@
 
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from afterguard import __version__
 from afterguard.contracts.errors import RejectReason
 from afterguard.contracts.words import Action, Lane, Outcome, Reason
+from afterguard.telemetry.distribution import Distribution, Spread
 from afterguard.telemetry.metric import Metric
 from afterguard.telemetry.metric_list import METRICS
+from afterguard.telemetry.partition_metrics import PartitionMetrics
 from afterguard.telemetry.policy_metrics import PolicyMetrics
-from afterguard.telemetry.tally import Tallies
-
-_PARTITIONED = (
-    "lag_records",
-    "oldest_unjudged_seconds",
-    "oldest_unsettled_seconds",
-    "committed_offset",
-    "partition_admitted",
-    "partition_settled",
-    "partition_in_flight",
-)
+from afterguard.telemetry.room_metrics import RoomMetrics
+from afterguard.telemetry.tally import Tallies, Tally
 
 
 class Metrics:
@@ -33,33 +26,28 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         # Tallies first: what is registered before is collected before.
-        tallies, made = Tallies(self.registry), _all_made(self.registry)
+        self._tallies = tallies = Tallies(self.registry)
+        made = _all_made(self.registry)
         self.events_received: Counter = made["events_received_total"]
         self.unknown_fields: Counter = made["unknown_fields_total"]
         self.duplicates_recognised: Counter = made["duplicates_recognised_total"]
         self.judge_retries: Counter = made["judge_retries_total"]
-        self.judge_seconds: Histogram = made["judge_seconds"]
+        self.judge_seconds: Spread = made["judge_seconds"].labels()
         self.time_to_intervention = {
             lane: made["time_to_intervention_seconds"].labels(lane.value) for lane in Lane
         }
-        self.publish_seconds: Histogram = made["publish_seconds"]
-        self.oldest_unjudged_seconds: Gauge = made["oldest_unjudged_seconds"]
+        self.rooms = RoomMetrics(made, tallies)
+        self.partitions = PartitionMetrics(made)
         self.engine_slots: Gauge = made["engine_slots"]
         self.engine_requests: Gauge = made["engine_requests"]
-        self.prompt_tokens: Counter = made["prompt_tokens_total"]
-        self.cached_prompt_tokens: Counter = made["cached_prompt_tokens_total"]
-        self.output_tokens: Counter = made["output_tokens_total"]
+        self.prompt_tokens = tallies.of(made["prompt_tokens_total"])
+        self.cached_prompt_tokens = tallies.of(made["cached_prompt_tokens_total"])
+        self.output_tokens = tallies.of(made["output_tokens_total"])
         self.in_flight_events: Gauge = made["in_flight_events"]
         self.in_flight_tokens: Gauge = made["in_flight_tokens"]
         self.token_budget: Gauge = made["token_budget"]
         self.waiting_events: Gauge = made["waiting_events"]
         self.paused_partitions: Gauge = made["paused_partitions"]
-        self.lag_records: Gauge = made["lag_records"]
-        self.oldest_unsettled_seconds: Gauge = made["oldest_unsettled_seconds"]
-        self.committed_offset: Gauge = made["committed_offset"]
-        self.partition_admitted: Gauge = made["partition_admitted"]
-        self.partition_settled: Gauge = made["partition_settled"]
-        self.partition_in_flight: Gauge = made["partition_in_flight"]
         self.stuck_partitions: Gauge = made["stuck_partitions"]
         self.ledger_admitted: Gauge = made["ledger_admitted"]
         self.ledger_settled: Gauge = made["ledger_settled"]
@@ -77,7 +65,8 @@ class Metrics:
             reason: made["events_rejected_total"].labels(reason.value) for reason in RejectReason
         }
         self.interventions = {
-            action: made["interventions_total"].labels(action.value) for action in Action
+            action: tallies.of(made["interventions_total"].labels(action.value))
+            for action in Action
         }
         self.queue_seconds = {lane: made["queue_seconds"].labels(lane.value) for lane in Lane}
         self.unasked = {
@@ -90,7 +79,7 @@ class Metrics:
             for lane in Lane
         }
         self.cache_requests = {
-            result: made["cache_requests_total"].labels(result)
+            result: tallies.of(made["cache_requests_total"].labels(result))
             for result in ("hit", "miss", "away")
         }
         self.judge_faults = {
@@ -108,18 +97,17 @@ class Metrics:
         self.policies = PolicyMetrics(made, tallies)
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]
-        self._verdict_children: dict[tuple[str | None, Outcome, Action], Counter] = {}
+        self._verdict_tallies: dict[tuple[str | None, Outcome, Action], Tally] = {}
         self._build: Gauge = made["build_info"]
-        self._partitioned: tuple[Gauge, ...] = tuple(made[name] for name in _PARTITIONED)
 
     def verdict(self, policy_id: str | None, outcome: Outcome, action: Action) -> None:
         """Count one acknowledged verdict; policy ids come from the loaded policies alone."""
         key = policy_id, outcome, action
-        child = self._verdict_children.get(key)
-        if child is None:
+        tally = self._verdict_tallies.get(key)
+        if tally is None:
             child = self._verdicts.labels(policy_id or "", outcome.value, action.value)
-            self._verdict_children[key] = child
-        child.inc()
+            tally = self._verdict_tallies[key] = self._tallies.of(child)
+        tally.total += 1
 
     def dead_letter(self, reason: str) -> None:
         """Count one event that went to the dead letters."""
@@ -128,11 +116,6 @@ class Metrics:
     def describe_build(self, *, engine: str, model: str) -> None:
         """Show what runs here."""
         self._build.labels(__version__, engine, model).set(1)
-
-    def forget_partitions(self) -> None:
-        """Drop the series of partitions; those that are ours are shown anew."""
-        for gauge in self._partitioned:
-            gauge.clear()
 
 
 def _all_made(registry: CollectorRegistry) -> dict[str, Any]:
@@ -147,4 +130,6 @@ def _make(metric: Metric, registry: CollectorRegistry) -> Any:  # noqa: ANN401
         case "gauge":
             return Gauge(name, text, metric.labels, registry=registry)
         case "histogram":
-            return Histogram(name, text, metric.labels, registry=registry, buckets=metric.buckets)
+            return Distribution(
+                name, text, metric.labels, buckets=metric.buckets, registry=registry
+            )

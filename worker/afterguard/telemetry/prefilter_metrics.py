@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
+
+from afterguard.telemetry.distribution import Spread
 
 Result = Literal["skipped", "forwarded", "bypassed", "decided", "unscreened"]
 
@@ -16,8 +18,8 @@ class PrefilterMetrics:
     """
 
     def __init__(self, made: Mapping[str, Any]) -> None:
-        self.seconds: Histogram = made["prefilter_seconds"]
-        self.batch_texts: Histogram = made["prefilter_batch_texts"]
+        self.seconds: Spread = made["prefilter_seconds"].labels()
+        self.batch_texts: Spread = made["prefilter_batch_texts"].labels()
         self._events: Counter = made["prefilter_events_total"]
         self._violations: Counter = made["prefilter_violations_total"]
         self._recall: Gauge = made["prefilter_recall_estimate"]

@@ -12,22 +12,26 @@ from prometheus_client.registry import Collector
 
 
 class Tally:
-    """What was added up for one counter, and how much of it the counter has."""
+    """What was added up for one counter, and how much of it the counter has.
 
-    __slots__ = ("_counted", "_counter", "_total")
+    Attributes:
+        total: What was added up; only ever more, on the event loop alone.
+    """
+
+    __slots__ = ("_counted", "_counter", "total")
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self._total = self._counted = 0.0
+        self.total = self._counted = 0.0
 
     def add(self, amount: float) -> None:
         """Add something; on the event loop alone."""
-        self._total += amount
+        self.total += amount
 
     def bring_up(self) -> None:
         """Bring the counter up to date; in any thread, in one at a time."""
         # The event loop may add meanwhile, so the total is read once and never written here.
-        total = self._total
+        total = self.total
         if total > self._counted:
             self._counter.inc(total - self._counted)
             self._counted = total
