@@ -5,12 +5,13 @@
 {{- $config := include "afterguard.config" . | fromYaml -}}
 {{- $drain := dig "delivery" "drain_timeout_s" 30.0 $config -}}
 {{- $stop := dig "engine" "stop_timeout_s" 20.0 $config -}}
-{{- ceil (addf (float64 $drain) (float64 $stop) 40.0) | int -}}
+{{- $flush := ternary (dig "tracing" "flush_timeout_s" 5.0 $config) 0.0 (eq true (dig "tracing" "enabled" false $config)) -}}
+{{- ceil (addf (float64 $drain) (float64 $stop) (float64 $flush) 40.0) | int -}}
 {{- end -}}
 
 {{- define "afterguard.gracePeriod" -}}
 {{- if kindIs "invalid" .Values.terminationGracePeriodSeconds -}}
-{{- add1 (int (include "afterguard.graceNeeded" .)) -}}
+{{- include "afterguard.graceNeeded" . -}}
 {{- else -}}
 {{- int .Values.terminationGracePeriodSeconds -}}
 {{- end -}}
@@ -62,7 +63,7 @@
 - name: VLLM_CACHE_ROOT
   value: /cache/vllm
 - name: VLLM_CONFIG_ROOT
-  value: /cache/config/vllm
+  value: /cache/vllm-config
 - name: TRITON_CACHE_DIR
   value: /cache/triton
 - name: TORCHINDUCTOR_CACHE_DIR
@@ -92,37 +93,40 @@
 {{- include "afterguard.secretEnv" . }}
 {{- end -}}
 
+{{/* Settings, policies and secrets: {root, config}; `config` names the ConfigMap when it is another. */}}
 {{- define "afterguard.configVolumes" -}}
+{{- $root := .root -}}
 - name: config
   configMap:
-    name: {{ include "afterguard.fullname" . }}-config
-{{- if .Values.policies.files }}
+    name: {{ default (printf "%s-config" (include "afterguard.fullname" $root)) .config }}
+{{- if and $root.Values.policies.files (not .config) }}
 - name: policies
   configMap:
-    name: {{ include "afterguard.fullname" . }}-policies
-{{- else if .Values.policies.existingConfigMap }}
+    name: {{ include "afterguard.fullname" $root }}-policies
+{{- else if and $root.Values.policies.existingConfigMap (not .config) }}
 - name: policies
   configMap:
-    name: {{ .Values.policies.existingConfigMap | quote }}
+    name: {{ $root.Values.policies.existingConfigMap | quote }}
 {{- end }}
-{{- include "afterguard.secretVolumes" . }}
+{{- include "afterguard.secretVolumes" $root }}
 {{- end -}}
 
 {{- define "afterguard.configMounts" -}}
+{{- $root := .root -}}
 - name: config
   mountPath: /etc/afterguard/afterguard.yaml
   subPath: afterguard.yaml
   readOnly: true
-{{- if or .Values.policies.files .Values.policies.existingConfigMap }}
+{{- if and (or $root.Values.policies.files $root.Values.policies.existingConfigMap) (not .config) }}
 - name: policies
   mountPath: /etc/afterguard/policies
   readOnly: true
 {{- end }}
-{{- include "afterguard.secretMounts" . }}
+{{- include "afterguard.secretMounts" $root }}
 {{- end -}}
 
 {{- define "afterguard.volumes" -}}
-{{ include "afterguard.configVolumes" . }}
+{{ include "afterguard.configVolumes" (dict "root" .) }}
 - name: tmp
   emptyDir:
     sizeLimit: {{ .Values.scratch.tmpSize }}
@@ -159,7 +163,7 @@
 {{- end -}}
 
 {{- define "afterguard.mounts" -}}
-{{ include "afterguard.configMounts" . }}
+{{ include "afterguard.configMounts" (dict "root" .) }}
 - name: tmp
   mountPath: /tmp
 - name: cache
