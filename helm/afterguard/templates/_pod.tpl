@@ -60,6 +60,8 @@
 {{- if eq .Values.engine.kind "vllm" }}
 - name: HF_HOME
   value: /cache/huggingface
+- name: HF_MODULES_CACHE
+  value: /cache/hf-modules
 - name: VLLM_CACHE_ROOT
   value: /cache/vllm
 - name: VLLM_CONFIG_ROOT
