@@ -8,7 +8,7 @@ by it. `x_ahead_s` is how far the author's clock is ahead.
 
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import count as count_from
 from itertools import islice
@@ -37,6 +37,22 @@ def demo_events(count: int, start: datetime) -> Iterator[dict[str, object]]:
     order = list(_interleaved(_conversations()))
     rounds = (_of_round(line, number, start) for number in count_from() for line in order)
     return islice(rounds, count)
+
+
+def endless_events(at_once: int) -> Iterator[dict[str, object]]:
+    """Chat events without end, each said at the moment in which it is asked for.
+
+    Args:
+        at_once: Conversations that go on at the same time. One that ends makes room for the next;
+            each round through the file has new ids.
+    """
+    conversations = _conversations()
+    to_come = ((number, deque(it)) for number in count_from() for it in conversations)
+    going_on = deque(islice(to_come, at_once))
+    while True:
+        number, conversation = going_on.popleft()
+        yield _of_round(conversation.popleft(), number, datetime.now(UTC))
+        going_on.append((number, conversation) if conversation else next(to_come))
 
 
 def _conversations() -> list[deque[Line]]:
