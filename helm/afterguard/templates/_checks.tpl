@@ -8,7 +8,7 @@ listed here.
 {{- $checks := list "kafka" "sasl" "redis" "settings" "secrets" "policies" -}}
 {{- $checks = concat $checks (list "engine" "gpus" "model" "hub") -}}
 {{- $checks = concat $checks (list "replicas" "grace" "start" "rollout" "disruptions" "image" "rights") -}}
-{{- $checks = concat $checks (list "variables" "mounts" "ports" "labels") -}}
+{{- $checks = concat $checks (list "variables" "mounts" "ports" "labels" "keda" "monitoring") -}}
 {{- $faults := list -}}
 {{- range $check := $checks -}}
 {{- range splitList "\n" (include (printf "afterguard.check.%s" $check) $) -}}
