@@ -36,7 +36,7 @@ SHELLS = {"sh", "bash", "console", ""}
 
 
 def values_of_the_chart() -> set[str]:
-    """The chart's values have names of their own below some sections, such as `topics.partitions`."""
+    """The chart has values of its own below some sections, such as `topics.partitions`."""
     values = yaml.safe_load((ROOT / "helm/afterguard/values.yaml").read_text(encoding="utf-8"))
     return {
         f"{section}.{field}"
