@@ -27,3 +27,10 @@ def test_a_policy_that_has_lost_its_prefilter_shows_no_target() -> None:
     metrics.policies.in_force([_with(0.99)])
     metrics.policies.in_force([_with(None)])
     assert _shown(metrics) is None
+
+
+def test_a_policy_in_force_has_not_changed_yet() -> None:
+    metrics = Metrics()
+    metrics.policies.in_force([policy()])
+    labels = {"policy": policy().id}
+    assert metrics.registry.get_sample_value("afterguard_policy_changes_total", labels) == 0

@@ -35,6 +35,7 @@ class PolicyMetrics:
         self._info.clear()
         targets: dict[str, float] = {}
         for policy in policies:
+            self.store.known(policy.id)
             self._info.labels(policy.id, policy.version, policy.stage.value).set(1)
             if policy.prefilter is not None:
                 targets.setdefault(policy.id, policy.prefilter.target_recall)

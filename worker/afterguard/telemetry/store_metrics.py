@@ -20,6 +20,10 @@ class StoreMetrics:
         self.unconfirmed: Gauge = made["policies_unconfirmed"]
         self.contact_age: Gauge = made["policy_store_contact_age_seconds"]
 
+    def known(self, policy_id: str) -> None:
+        """Show that a policy has not changed yet, so that its first change is an increase."""
+        self._changes.labels(policy_id)
+
     def changed(self, policy_id: str) -> None:
         """Count one change."""
         self._changes.labels(policy_id).inc()
