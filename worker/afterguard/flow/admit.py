@@ -17,6 +17,7 @@ from afterguard.delivery.order import Ticket
 from afterguard.flow.lanes import lane_place, urgency
 from afterguard.flow.ports import PolicySource
 from afterguard.flow.settings import JudgingSettings
+from afterguard.telemetry.trail import Trail
 
 
 def utc_now() -> datetime:
@@ -43,8 +44,10 @@ class Admission:
         degraded: What was missing or odd on the way.
         seen_key: The key to remember the event by once it is published; None to forget it.
         replay_of: The record that this one is a replay of; None for one that is none.
+        judged_from: When its turn at the judge came, monotonic seconds; None before.
         asked_at: When the engine was first asked, monotonic seconds; None before.
         attempts: How often the most stubborn of its requests was tried so far.
+        trail: What its spans are made of; None when it is not sampled.
     """
 
     event: ChatEvent
@@ -61,8 +64,10 @@ class Admission:
     degraded: list[Degraded] = field(default_factory=list)
     seen_key: str | None = None
     replay_of: Origin | None = None
+    judged_from: float | None = None
     asked_at: float | None = None
     attempts: int = 0
+    trail: Trail | None = None
 
     @property
     def origin(self) -> Coordinates:

@@ -54,6 +54,14 @@ class Tally(Protocol):
     attempts: int
 
 
+class Retries(Protocol):
+    """Is told when a request goes to the engine again."""
+
+    def tried_again(self, fault: str) -> None:
+        """The engine did not answer, for this reason."""
+        ...
+
+
 class _Untold:
     attempts = 0
 
@@ -82,7 +90,11 @@ class Persistence:
         self._deadlines = Deadlines(clock)
 
     async def ask(
-        self, request: JudgeRequest, deadline: float | None, tally: Tally | None = None
+        self,
+        request: JudgeRequest,
+        deadline: float | None,
+        tally: Tally | None = None,
+        retries: Retries | None = None,
     ) -> Attempted:
         """The engine's judgement, or why there is none.
 
@@ -92,18 +104,24 @@ class Persistence:
             request: What to ask.
             deadline: Monotonic seconds after which nobody needs the answer; None for never.
             tally: Where the tries are told while they go on.
+            retries: Where it is told why it was tried again.
 
         Raises:
             AfterguardError: One whose consequence is `exit`.
         """
         before = await self._trials.deaths(request)
-        attempted = await self._ask(request, deadline, tally or _Untold(), before)
+        attempted = await self._ask(request, deadline, tally or _Untold(), before, retries)
         if attempted.judgement is None and attempted.gave_up is not _CONDEMNED:
             self._trials.forget(request)
         return attempted
 
     async def _ask(
-        self, request: JudgeRequest, deadline: float | None, tally: Tally, before: int
+        self,
+        request: JudgeRequest,
+        deadline: float | None,
+        tally: Tally,
+        before: int,
+        retries: Retries | None,
     ) -> Attempted:
         attempts = deaths = before
         tally.attempts = max(tally.attempts, attempts)
@@ -122,7 +140,7 @@ class Persistence:
             if tried.death:
                 # The restart was the wait: it goes to the new engine at once, in smaller company.
                 deaths += 1
-                self._metrics.judge_retries.inc()
+                self._again(retries, "lost")
                 continue
             faults += tried.fault
             if faults >= self._retry.attempts:
@@ -133,7 +151,7 @@ class Persistence:
             wait = self._retry.wait_s(attempts, left_s=self._left(deadline))
             if wait is None:
                 return Attempted(attempts, gave_up=EXPIRED)
-            self._metrics.judge_retries.inc()
+            self._again(retries, "fault" if tried.fault else "busy")
             await asyncio.sleep(wait)
 
     async def _try(self, request: JudgeRequest, deadline: float | None, deaths: int) -> _Try:
@@ -160,6 +178,11 @@ class Persistence:
             self._metrics.judge_faults["unforeseen"].inc()
             return _Try(gave_up=FAULT)
         return _Try(judgement, None if judgement is not None else EXPIRED)
+
+    def _again(self, retries: Retries | None, fault: str) -> None:
+        self._metrics.judge_retries.inc()
+        if retries is not None:
+            retries.tried_again(fault)
 
     def _left(self, deadline: float | None) -> float | None:
         return None if deadline is None else deadline - self._clock()

@@ -19,13 +19,14 @@ from afterguard.contracts.codec import encode
 from afterguard.contracts.coordinates import dead_letter_id
 from afterguard.contracts.dead_letters import DeadLetter
 from afterguard.contracts.interventions import Intervention
-from afterguard.contracts.records import InputRecord, OutputRecord
+from afterguard.contracts.records import Headers, InputRecord, OutputRecord
 from afterguard.contracts.replays import origin_of
 from afterguard.contracts.verdicts import AuditRecord
 from afterguard.contracts.words import Degraded, Outcome
 from afterguard.flow.admit import utc_now
 from afterguard.flow.decide import Decision
 from afterguard.stream.settings import TopicSettings
+from afterguard.telemetry.trail import Trail
 
 # Room for headers, key and the record's frame beside the value: two ids of 256 characters, the
 # trace context and the CloudEvents attributes.
@@ -65,7 +66,12 @@ class Outputs:
         record = decision.admission.record
         event = decision.admission.event
         key, subject = event.conversation_id.encode(), event.event_id.encode()
-        trace = trace_context(record.headers) if record.headers else ()
+        trail = decision.admission.trail
+        trace: Headers = ()
+        if trail is not None:
+            trace = trail.below(trail.span_id)
+        elif record.headers:
+            trace = trace_context(record.headers)
         topic, envelope = self._topics.audit, self._audit
         time = stamp(decision.audit[0].timings.published_at)
         return [
@@ -78,8 +84,17 @@ class Outputs:
             for verdict in decision.audit
         ]
 
-    def intervention(self, intervention: Intervention, record: InputRecord) -> OutputRecord:
-        """The record of an intervention."""
+    def intervention(
+        self, intervention: Intervention, record: InputRecord, trail: Trail | None = None
+    ) -> OutputRecord:
+        """The record of an intervention.
+
+        Args:
+            intervention: What it says.
+            record: Of the event.
+            trail: Of the event; the platform's handling goes on below its span. None where the
+                event is not followed: then the producer's context is handed on.
+        """
         value = encode(intervention)
         if len(value) > self._limit:
             # The target is the one part without a bound of its own, and numbers in it may grow.
@@ -94,7 +109,11 @@ class Outputs:
                 intervention.intervention_id,
                 subject=intervention.event_id.encode(),
                 time=stamp(intervention.decided_at),
-                trace=trace_context(record.headers),
+                trace=(
+                    trace_context(record.headers)
+                    if trail is None
+                    else trail.below(trail.intervention_id)
+                ),
             ),
         )
 

@@ -325,6 +325,15 @@ METRICS: tuple[Metric, ...] = (
         "Producers that were replaced after a fault they cannot recover from.",
         "each may repeat outputs, under the same ids; look at the broker's log",
     ),
+    Metric(
+        "trace_spans_total",
+        "counter",
+        "spans",
+        "Spans of events, `exported` to the collector or lost; all 0 while tracing is off.",
+        "`failed`: the collector takes none, see tracing.endpoint; `dropped`: it is too slow for "
+        "so many, lower tracing.sample_share",
+        ("result",),
+    ),
     Metric("build_info", "gauge", "1", "What runs here.", _ROOM, ("version", "engine", "model")),
     *POLICY_METRICS,
 )

@@ -94,6 +94,10 @@ class Metrics:
         self.replayed = {
             told: made["replayed_records_total"].labels(told) for told in ("believed", "refused")
         }
+        self.trace_spans = {
+            result: made["trace_spans_total"].labels(result)
+            for result in ("exported", "failed", "dropped")
+        }
         self.policies = PolicyMetrics(made, tallies)
         self._dead_letters: Counter = made["dead_letters_total"]
         self._verdicts: Counter = made["verdicts_total"]

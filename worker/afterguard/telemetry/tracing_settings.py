@@ -1,13 +1,13 @@
 """The `tracing` section of the settings."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class TracingSettings(BaseModel):
-    """Spans of events, sent by OTLP; what is given here wins over the standard `OTEL_*` variables."""
+    """Spans of events, sent by OTLP; what is given here wins over `OTEL_*` variables."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,16 +59,20 @@ class TracingSettings(BaseModel):
     def _plain_address(cls, endpoint: str | None) -> str | None:
         if endpoint is None:
             return None
-        try:
-            parts = urlsplit(endpoint)
-            usable = parts.scheme in {"http", "https"} and parts.hostname is not None
-            _ = parts.port  # looked at only when asked for
-        except ValueError:
-            usable = False
-        if not usable:
+        parts = _parts(endpoint)
+        if parts is None:
             raise ValueError("must look like http://otel-collector:4318")
         if parts.username is not None or parts.password is not None:
             raise ValueError("must hold no credentials; give them in tracing.headers_file")
         if parts.query or parts.fragment:
             raise ValueError("must end with its path; credentials belong in tracing.headers_file")
         return endpoint
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # looked at only when asked for
+    except ValueError:
+        return None
+    return parts if parts.scheme in {"http", "https"} and parts.hostname else None
