@@ -1,4 +1,4 @@
-"""HEALTHCHECK of the image: ends with 0 while the worker's `/livez` says so.
+"""HEALTHCHECK of the image: ends with 0 while the worker's `/livez`, or the path given, says so.
 
 The port is that of the worker's own settings. Nothing of the package is imported, because that costs
 a second of processor time, and this runs every half minute.
@@ -28,8 +28,9 @@ def port() -> int:
 
 
 def main() -> int:
-    """0 when it lives, else 1 with a sentence."""
-    address = f"http://127.0.0.1:{port()}/livez"
+    """0 when the worker says yes, else 1 with a sentence."""
+    path = sys.argv[1] if len(sys.argv) > 1 else "/livez"
+    address = f"http://127.0.0.1:{port()}{path}"
     try:
         with urllib.request.urlopen(address, timeout=PATIENCE_S):
             return 0

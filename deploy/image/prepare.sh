@@ -15,4 +15,4 @@ install -d -o 10001 -g 0 -m 2775 /cache /cache/home
 install -d -o 0 -g 0 -m 0755 /etc/afterguard /usr/share/doc/afterguard
 # Left open by Debian for everybody; here only /tmp is.
 find / -xdev -type d -perm -0002 ! -path /tmp ! -path '/proc/*' ! -path '/dev/*' \
-    -exec chmod o-w {} +
+    -exec chmod go-w {} +
