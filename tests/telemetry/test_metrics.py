@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 BOUNDED = {"action", "agreement", "cause", "effort", "engine", "kind", "lane", "model", "outcome",
            "partition", "policy", "reason", "result", "room", "stage", "topic",
            "version"}  # fmt: skip
+CAUSES = {it.value for it in RejectReason} | {
+    "retries_exhausted", "request_refused", "internal_fault", "quarantined",
+}  # fmt: skip
 
 
 def test_the_page_in_the_docs_is_the_list() -> None:
@@ -57,9 +60,18 @@ def test_partitions_that_went_are_no_longer_shown() -> None:
             metrics.partitions.lag_records.labels(*partition).set(5)
             metrics.partitions.oldest_unjudged(*partition, {"live": 7.0})
     shown = generate_latest(metrics.registry).decode()
-    assert 'partition="0"' not in shown
+    gauges = [it for it in shown.splitlines() if "skipped_by_retention" not in it]
+    assert not [it for it in gauges if 'partition="0"' in it]
     assert 'lag_records{partition="1",topic="t"} 5.0' in shown
     assert 'oldest_unjudged_seconds{lane="live",partition="1",topic="t"} 7.0' in shown
+
+
+def test_no_loss_to_retention_is_a_zero_from_the_start() -> None:
+    metrics = Metrics()
+    metrics.partitions.keep({("t", 0)})
+    labels = {"topic": "t", "partition": "0"}
+    name = "afterguard_records_skipped_by_retention_total"
+    assert metrics.registry.get_sample_value(name, labels) == 0
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
@@ -97,6 +109,9 @@ def test_every_metric_is_fed_by_somebody(name: str) -> None:
         ("cache_requests_total", "result", {"hit", "miss", "away"}),
         ("engine_restarts_total", "cause", {"died", "hung", "refused"}),
         ("judge_faults_total", "result", {"busy", "fault", "lost", "refused", "unforeseen"}),
+        ("consumer_rebuilds_total", "reason", {"stalled", "refused", "cut_off"}),
+        ("dead_letters_total", "reason", CAUSES),
+        ("flood", "reason", CAUSES),
     ],
 )
 def test_a_closed_set_of_labels_is_shown_from_the_start(

@@ -1,6 +1,6 @@
 """The metrics as objects on a registry of their own, with the hot ones bound once."""
 
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -14,6 +14,21 @@ from afterguard.telemetry.partition_metrics import PartitionMetrics
 from afterguard.telemetry.policy_metrics import PolicyMetrics
 from afterguard.telemetry.room_metrics import RoomMetrics
 from afterguard.telemetry.tally import Tallies, Tally
+
+# Why a record or an event becomes a dead letter.
+_CAUSES: Final = (
+    *RejectReason,
+    Reason.RETRIES_EXHAUSTED,
+    Reason.REQUEST_REFUSED,
+    Reason.INTERNAL_FAULT,
+    Reason.QUARANTINED,
+)
+# They begin at 0, or an increase would not see the first one.
+_FROM_ZERO: Final = {
+    "dead_letters_total": _CAUSES,
+    "flood": _CAUSES,
+    "consumer_rebuilds_total": ("stalled", "refused", "cut_off"),
+}
 
 
 class Metrics:
@@ -123,7 +138,11 @@ class Metrics:
 
 
 def _all_made(registry: CollectorRegistry) -> dict[str, Any]:
-    return {metric.name: _make(metric, registry) for metric in METRICS}
+    made = {metric.name: _make(metric, registry) for metric in METRICS}
+    for name, values in _FROM_ZERO.items():
+        for value in values:
+            made[name].labels(value)
+    return made
 
 
 def _make(metric: Metric, registry: CollectorRegistry) -> Any:  # noqa: ANN401

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from afterguard.contracts.words import Lane
 
@@ -29,6 +29,7 @@ class PartitionMetrics:
         self.settled: Gauge = made["partition_settled"]
         self.in_flight: Gauge = made["partition_in_flight"]
         self._oldest_unjudged: Gauge = made["oldest_unjudged_seconds"]
+        self._skipped: Counter = made["records_skipped_by_retention_total"]
         self._shown: AbstractSet[tuple[str, int]] = frozenset()
 
     def oldest_unjudged(self, topic: str, partition: int, ages_s: Mapping[str, float]) -> None:
@@ -38,7 +39,10 @@ class PartitionMetrics:
 
     def keep(self, held: AbstractSet[tuple[str, int]]) -> None:
         """Drop the series of all partitions but these, by topic and number."""
-        for topic, partition in self._shown - held:
+        for partition in held - self._shown:
+            # From 0, or an increase would not see the first loss.
+            self._skipped.labels(*partition)
+        for topic, number in self._shown - held:
             for gauge in (
                 self.lag_records,
                 self.oldest_unsettled_seconds,
@@ -47,7 +51,7 @@ class PartitionMetrics:
                 self.settled,
                 self.in_flight,
             ):
-                gauge.remove(topic, partition)
+                gauge.remove(topic, number)
             for lane in LANES:
-                self._oldest_unjudged.remove(topic, partition, lane)
+                self._oldest_unjudged.remove(topic, number, lane)
         self._shown = frozenset(held)
