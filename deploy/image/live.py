@@ -1,7 +1,7 @@
 """HEALTHCHECK of the image: ends with 0 while the worker's `/livez`, or the path given, says so.
 
-The port is that of the worker's own settings. Nothing of the package is imported, because that costs
-a second of processor time, and this runs every half minute.
+The port is that of the worker's own settings. Nothing of the package is imported, because that
+costs a second of processor time, and this runs every half minute.
 """
 
 import os
