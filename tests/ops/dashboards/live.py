@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 from tests.ops.dashboards import load, scene
-from tests.ops.dashboards.prometheus import Prometheus, Series, rule_files
+from tests.ops.dashboards.moody_server import MoodyServer
+from tests.ops.dashboards.prometheus import SCRAPE_S, Prometheus, Series, rule_files
 
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.embedded.demo_worker import DemoWorker
@@ -21,12 +22,10 @@ from afterguard.state.settings import RedisSettings
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 
 LOAD_S: Final = 60.0
-_READY_S: Final = 240.0
+_READY_S: Final = 400.0
 _DRAIN_S: Final = 30.0
-# Of the judging worker's partitions some must stay for the busy one's burst to be seen beside.
 _PARTITIONS: Final = 2
-# What a worker reports after its last event, and Prometheus scrapes.
-_SETTLES_S: Final = 6.0
+_SEEN_S: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,15 @@ class Live:
 
     Attributes:
         prometheus: Still scrapes: workers run until the last test is done, without load.
-        began: When load began, seconds since the epoch.
+        started: When Prometheus did, seconds since the epoch.
+        began: When load began.
         ended: When it ended.
         workers: Metrics addresses by instance.
         model: The name of the model that judged.
     """
 
     prometheus: Prometheus
+    started: float
     began: float
     ended: float
     workers: dict[str, str]
@@ -52,8 +53,8 @@ class Live:
         return self.prometheus.query(expr, self.ended)
 
     def query_range(self, expr: str, step_s: float = 2) -> list[Series]:
-        """What an expression gave while the load lasted."""
-        return self.prometheus.query_range(expr, self.began, self.ended, step_s)
+        """What an expression gave from the workers' start to the end of the load."""
+        return self.prometheus.query_range(expr, self.started, self.ended, step_s)
 
     def exemplars(self, expr: str) -> list[dict[str, Any]]:
         """The exemplars that were taken while the load lasted."""
@@ -73,25 +74,35 @@ async def live(folder: Path, load_s: float = LOAD_S) -> AsyncIterator[Live]:
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(EmbeddedBroker())
         valkey = await stack.enter_async_context(EmbeddedValkey())
-        servers = broker.bootstrap_servers
+        moody = await stack.enter_async_context(MoodyServer())
         workers = {
-            name: await asyncio.to_thread(scene.settings, name, servers, valkey.url, folder)
+            name: await asyncio.to_thread(
+                scene.settings,
+                name,
+                bootstrap_servers=broker.bootstrap_servers,
+                redis_url=valkey.url,
+                server_url=moody.url,
+                folder=folder,
+            )
             for name in (scene.JUDGING, scene.BUSY)
         }
         addresses = {it: f"127.0.0.1:{each.http.port}" for it, each in workers.items()}
         prometheus = await stack.enter_async_context(Prometheus(addresses, rule_files()))
-        running = [await _started(stack, each, folder / name) for name, each in workers.items()]
+        at_first = time()
+        running = [await started(stack, each, folder / name) for name, each in workers.items()]
         for worker in running:
             await worker.ready(lambda _: None, _READY_S)
         began = time()
-        await _loaded(servers, valkey.url, workers, load_s)
+        await _loaded(broker.bootstrap_servers, valkey.url, workers, load_s)
+        await _seen(prometheus, "sum(afterguard_flood) > 0")
         for worker in running:
             assert not worker.ended, await worker.last_words()
         model = workers[scene.JUDGING].engine.model_name or ""
-        yield Live(prometheus, began, time(), addresses, model)
+        yield Live(prometheus, at_first, began, time(), addresses, model)
 
 
-async def _started(stack: AsyncExitStack, settings: Settings, folder: Path) -> DemoWorker:
+async def started(stack: AsyncExitStack, settings: Settings, folder: Path) -> DemoWorker:
+    """Start a worker that is not ready yet, its topics first; it ends with the stack."""
     await create_topics(
         settings.kafka, plan_topics(settings.topics, partitions=_PARTITIONS, replication=1)
     )
@@ -108,15 +119,21 @@ async def _loaded(
     judging, busy = (workers[it].topics.events for it in (scene.JUDGING, scene.BUSY))
     ends = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(load.steady(servers, judging, 1.5, ends))
-        group.create_task(load.rough(servers, busy, 12, ends))
+        group.create_task(load.steady(servers, judging, 1, ends))
+        group.create_task(load.rough(servers, busy, 6, ends))
         await asyncio.sleep(load_s / 4)
         await _change_policies(redis_url)
-        await load.burst(servers, busy, 400)
+        await load.burst(servers, busy, 150)
         await asyncio.sleep(load_s * 3 / 4)
         ends.set()
     await load.flood(servers, busy)
-    await asyncio.sleep(_SETTLES_S)
+
+
+async def _seen(prometheus: Prometheus, expr: str) -> None:
+    """Wait until Prometheus has seen it; it comes after the backlog of a busy machine."""
+    async with asyncio.timeout(_SEEN_S):
+        while not await asyncio.to_thread(prometheus.query, expr):
+            await asyncio.sleep(SCRAPE_S)
 
 
 async def _change_policies(redis_url: str) -> None:

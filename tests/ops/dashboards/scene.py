@@ -1,10 +1,9 @@
 """The workers of the live scene, and the policies that they judge under.
 
-`judging` runs the demo's model in vLLM, so that the engine's own metrics exist; `busy` runs the
-null engine, gets more than it can do, and shows what a worker in trouble shows.
+`judging` runs the demo's model in vLLM, so that the engine's own metrics exist; `busy` asks a
+server that has its moods, gets more than it can do, and shows what a worker in trouble shows.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from pydantic import SecretStr
 from tests.policy.documents import FRONT, document
 from tests.prefilter.rows import rows
 
+from afterguard.contracts.words import Effort
 from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS
 from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
 from afterguard.embedded.model import prepare_model
@@ -25,7 +25,7 @@ BUSY: Final = "busy"
 # Of one cause, after which intake of the busy worker is held; the scene ends with such a flood.
 FLOOD: Final = 40
 
-_SECOND_LOOK: Final = "second_look: {effort: medium, band: [0.0, 1.0]}\n"
+_SECOND_LOOK: Final = "second_look: {effort: medium, severity: high}\n"
 _PREFILTER: Final = "prefilter: {classifier: sellers, target_recall: 0.95}\n"
 
 
@@ -33,9 +33,7 @@ def write_policies(folder: Path) -> None:
     """One policy that looks twice, and one with a prefilter, short for a slow engine's sake."""
     folder.mkdir()
     (folder / "queue.md").write_text(_queue("front-desk"), encoding="utf-8")
-    places = FRONT.replace("id: queue", "id: places").replace("id: Q", "id: P")
-    text = document(places + _PREFILTER).replace("Q1", "P1").replace("Q2", "P2")
-    (folder / "places.md").write_text(text, encoding="utf-8")
+    (folder / "places.md").write_text(_places(_PREFILTER), encoding="utf-8")
 
 
 def fit_classifier(folder: Path) -> None:
@@ -48,12 +46,16 @@ def fit_classifier(folder: Path) -> None:
 
 
 def changes() -> list[Change]:
-    """An edit of `queue` that goes into force while the workers run, and another on trial."""
-    return [_change(Act.ACTIVATE, "day-shift"), _change(Act.SHADOW, "night-shift", share=0.5)]
+    """An edit of `queue` that goes into force, another on trial, and one that no worker can use."""
+    return [
+        _change("queue", _queue("day-shift"), Act.ACTIVATE),
+        _change("queue", _queue("night-shift"), Act.SHADOW, share=0.5),
+        _change("places", _places(_PREFILTER.replace("sellers", "nobody")), Act.ACTIVATE),
+    ]
 
 
 def settings(
-    name: str, bootstrap_servers: str, redis_url: str, folder: Path, **sections: Mapping[str, Any]
+    name: str, *, bootstrap_servers: str, redis_url: str, server_url: str, folder: Path
 ) -> Settings:
     """What a worker of this name runs with; its topics end in its name.
 
@@ -61,8 +63,8 @@ def settings(
         name: `judging` or `busy`.
         bootstrap_servers: Where its broker is.
         redis_url: Where cache and policy store are.
+        server_url: Of the server that the busy worker asks.
         folder: Holds `policies` and `classifiers`.
-        sections: Sections of the settings to change.
     """
     values: dict[str, Any] = {
         "kafka": {
@@ -81,15 +83,21 @@ def settings(
         "policies": {"directory": folder / "policies"},
         "prefilter": {"directory": folder / "classifiers", "bypass_share": 0.5},
         "dead_letters": {"flood_count": FLOOD},
-        **(_judging() if name == JUDGING else _BUSY),
+        **(_judging() if name == JUDGING else _busy(server_url)),
     }
-    return Settings.model_validate(values | sections)
+    return Settings.model_validate(values)
 
 
 def _judging() -> dict[str, Any]:
     prepare_environment()
+    # Little to write, and few at a time: answers come while the load lasts, also on two busy cores.
+    engine = cpu_engine_settings(
+        prepare_model(),
+        max_num_seqs=8,
+        reasoning_max_tokens={Effort.LOW: 4, Effort.MEDIUM: 8, Effort.HIGH: 8},
+    )
     return {
-        "engine": cpu_engine_settings(prepare_model()).model_dump(exclude_unset=True),
+        "engine": engine.model_dump(exclude_unset=True),
         "judging": {
             "shadow_wait_s": 60,
             "compute": {"tokens_per_hour": 1_000_000, "platform_tokens_per_hour": 5_000_000},
@@ -97,21 +105,28 @@ def _judging() -> dict[str, Any]:
     }
 
 
-# Fifteen events a second at most, and what waits is shed after a second.
-_BUSY: Final[dict[str, Any]] = {
-    "engine": {"kind": "null", "args": {"latency_s": 0.2}},
-    "intake": {"max_concurrent_events": 3, "max_events_in_flight": 60},
-    "judging": {"shed_above": 10, "shed_after_s": {"backfill": 1}},
-}
+def _busy(server_url: str) -> dict[str, Any]:
+    return {
+        "engine": {"kind": "openai", "base_url": server_url, "model": "moody", "max_num_seqs": 4},
+        # What waits is shed after a second; a fault is told at once.
+        "judging": {"shed_above": 10, "shed_after_s": {"backfill": 1}, "attempts": 2},
+        "intake": {"max_concurrent_events": 4, "max_events_in_flight": 60},
+    }
 
 
 def _queue(owner: str) -> str:
     return document(FRONT.replace("front-desk", owner) + _SECOND_LOOK)
 
 
-def _change(act: Act, owner: str, **fields: Any) -> Change:
-    text = _queue(owner)
-    version = parse_policy(text, Path("queue.md")).version
+def _places(front: str) -> str:
+    text = document(FRONT.replace("id: queue", "id: places") + front)
+    # The small model is never sure, and every answer in the band is uncertain.
+    return text.replace("[0.3, 0.7]", "[0.49, 0.5]").replace("Q1", "P1").replace("Q2", "P2")
+
+
+def _change(policy_id: str, text: str, act: Act, **fields: Any) -> Change:
+    version = parse_policy(text, Path(f"{policy_id}.md")).version
+    release = Release(text)
     return Change(
-        policy_id="queue", act=act, version=version, by="scene", release=Release(text), **fields
+        policy_id=policy_id, act=act, version=version, by="scene", release=release, **fields
     )
