@@ -305,7 +305,7 @@ async def test_verdicts_on_trial_are_counted_apart_and_by_what_they_would_change
         labels["policy"] = "harassment"
         return room.metrics.registry.get_sample_value(f"afterguard_{name}", labels)
 
-    assert counted("verdicts_total", outcome="no_violation") == 1
-    assert counted("verdicts_total", outcome="violation") is None
+    assert counted("verdicts_total", outcome="no_violation", action="none") == 1
+    assert counted("verdicts_total", outcome="violation", action="hide") is None
     assert counted("shadow_verdicts_total", outcome="violation") == 1
     assert counted("shadow_agreement_total", agreement="stricter") == 1

@@ -71,4 +71,5 @@ def engine_room(
     )
     watch = EngineWatch(judge, limit_s=limit_s, revivable=restarting)
     metrics.engine_up.set_function(lambda: float(watch.answers))
+    metrics.engine_slots.set(engine.max_num_seqs)
     return EngineRoom(judge, watch, trials)

@@ -59,7 +59,7 @@ def rooms(
         return Rooms(
             producer,
             Publish(producer, parcels),
-            Settle(consumer, assignments, interval_s=delivery.commit_interval_s),
+            Settle(consumer, assignments, interval_s=delivery.commit_interval_s, metrics=metrics),
         )
     decided = TransactionalPublish(parcels, wake_at=delivery.transaction_max_events)
     settle = Transactions(

@@ -21,6 +21,7 @@ REPLAYED: Final = "dev.afterguard.dead-letter.replayed.v1"
 _TRACEPARENT = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
+_SAMPLED: Final = 0x01
 # Both end up in HTTP headers of an engine: no line break may pass.
 _TRACESTATE = re.compile(rb"[\t\x20-\x7e]{1,2048}")
 
@@ -94,6 +95,11 @@ def trace_context(headers: Headers) -> Headers:
     if state is None or not _TRACESTATE.fullmatch(state):
         return handed_on
     return (*handed_on, ("tracestate", state))
+
+
+def sampled_trace_id(traceparent: str) -> str | None:
+    """The trace that a well-formed `traceparent` belongs to; None when nobody keeps that trace."""
+    return traceparent[3:35] if int(traceparent[53:], 16) & _SAMPLED else None
 
 
 def _first(headers: Iterable[tuple[str, bytes | None]], name: str) -> bytes | None:

@@ -40,6 +40,18 @@ class Fates(NamedTuple):
         return self.admitted == self.settled + self.in_flight + self.abandoned
 
 
+class Passed(NamedTuple):
+    """Settled entries that the position has gone past.
+
+    Attributes:
+        events: How many.
+        since: When each was settled, monotonic seconds, all together.
+    """
+
+    events: int
+    since: float
+
+
 class Entry:
     """One record on its way. Made by `Ledger.admit` only.
 
@@ -78,6 +90,11 @@ class Entry:
         """Whether the entry's partition is still ours under the same assignment."""
         return not self._ledger.closed
 
+    @property
+    def waited(self) -> float:
+        """Since it came to its stage, seconds."""
+        return self._ledger._clock() - self.since  # noqa: SLF001 (entry and ledger are one thing)
+
     def advance(self, stage: Stage) -> None:
         """Move on to a later stage; settling frees the entry's share of the budget.
 
@@ -89,10 +106,9 @@ class Entry:
                 f"offset {self.offset} is {self.stage.name}, cannot become {stage.name}"
             )
         self.stage = stage
+        self.since = self._ledger._clock()  # noqa: SLF001 (entry and ledger are one thing)
         if stage is Stage.SETTLED:
-            self._ledger._settled(self)  # noqa: SLF001 (entry and ledger are one thing)
-        else:
-            self.since = self._ledger._clock()  # noqa: SLF001
+            self._ledger._settled(self)  # noqa: SLF001
 
     def settle(self) -> None:
         """The event is done with: its outputs are acknowledged."""
@@ -121,6 +137,7 @@ class Ledger:
         self._settled_count = 0
         self._abandoned = 0
         self._position: int | None = None
+        self._passed, self._passed_since = 0, 0.0
         self._last_offset = first_offset - 1
         self.closed = False
 
@@ -152,7 +169,20 @@ class Ledger:
         self._release(entry.tokens)
         entries = self._entries
         while entries and entries[0].stage is Stage.SETTLED:
-            self._position = entries.popleft().offset + 1
+            passed = entries.popleft()
+            self._position = passed.offset + 1
+            self._passed += 1
+            self._passed_since += passed.since
+
+    @property
+    def passed(self) -> Passed:
+        """What the position has gone past since it was last committed."""
+        return Passed(self._passed, self._passed_since)
+
+    def committed(self, passed: Passed) -> None:
+        """A position was committed; this is what `passed` said when it was read."""
+        self._passed -= passed.events
+        self._passed_since -= passed.since
 
     @property
     def position(self) -> int | None:

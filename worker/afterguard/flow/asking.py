@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple, Protocol
 
-from afterguard.contracts.cloudevents import trace_context
+from afterguard.contracts.cloudevents import sampled_trace_id, trace_context
 from afterguard.contracts.policies import Policy
 from afterguard.contracts.words import Degraded, Effort, Lane
 from afterguard.delivery.retry import RetrySchedule
@@ -12,12 +12,13 @@ from afterguard.flow.admit import Admission
 from afterguard.flow.effort import FullEffort, Step, Steps, first_effort
 from afterguard.flow.findings import FAULT, Finding, read
 from afterguard.flow.lanes import engine_priority
-from afterguard.flow.persistence import Persistence
+from afterguard.flow.persistence import Attempted, Persistence
 from afterguard.flow.ports import Judge, Judgement, JudgeRequest, subject
 from afterguard.flow.second_look import Doubt, Result, after_both, doubt
 from afterguard.flow.shadows import PRIORITY_BEHIND
 from afterguard.flow.trials import Trials
 from afterguard.telemetry.metrics import Metrics
+from afterguard.telemetry.trail import Cost
 
 
 class Scores(Protocol):
@@ -118,9 +119,16 @@ class Asking:
         if admission.asked_at is None:
             admission.asked_at = began
         tally = admission if acting else None
-        attempted = await self._engine.ask(request, admission.deadline, tally)
+        look = None
+        if admission.trail is not None:
+            look = admission.trail.look(request.policies, request.effort, second=request.second)
+            # The engine's own spans come below this one.
+            request = request._replace(trace_headers=look.headers(request.trace_headers))
+        attempted = await self._engine.ask(request, admission.deadline, tally, look)
+        if look is not None:
+            look.answered(attempted.attempts, _cost(attempted.judgement), _fault(attempted))
         judging = self._clock() - began
-        self._metrics.judge_seconds.observe(judging)
+        self._metrics.judge_seconds.observe(judging, _trace_id(request))
         finding = Finding(
             attempted.gave_up or FAULT,
             request.policy,
@@ -242,12 +250,31 @@ def question(
     )
 
 
+def _cost(judgement: Judgement | None) -> Cost:
+    if judgement is None:
+        return Cost()
+    return Cost(judgement.prompt_tokens, judgement.cached_prompt_tokens, judgement.output_tokens)
+
+
+def _fault(attempted: Attempted) -> str | None:
+    """Why there is no complete answer; None when there is one."""
+    gave_up, judgement = attempted.gave_up or FAULT, attempted.judgement
+    if judgement is None:
+        return (gave_up.reason or gave_up.outcome).value
+    return None if judgement.complete else judgement.status.value
+
+
 def _told(finding: Finding, *, withheld: bool = False) -> Finding:
     """The finding, marked when the compute budget took something from it."""
     policy, effort = finding.policy, finding.effort
     if policy is None or effort is None or not (withheld or effort.rank < policy.effort.rank):
         return finding
     return finding._replace(degraded=(*finding.degraded, Degraded.EFFORT_REDUCED))
+
+
+def _trace_id(request: JudgeRequest) -> str | None:
+    parent = request.trace_headers.get("traceparent") if request.trace_headers else None
+    return None if parent is None else sampled_trace_id(parent)
 
 
 def _trace(admission: Admission) -> dict[str, str]:

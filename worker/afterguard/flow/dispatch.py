@@ -13,7 +13,7 @@ from afterguard.contracts.words import Outcome, Reason
 from afterguard.delivery.ledger import Stage
 from afterguard.flow.admit import Admission, utc_now
 from afterguard.flow.decide import Decide, Decision
-from afterguard.flow.findings import EXPIRED, FAULT, SHED, Finding, Reading, unasked
+from afterguard.flow.findings import EXPIRED, FAULT, SHED, Finding, Reading, unanswered, unasked
 from afterguard.flow.judge import Judging
 from afterguard.flow.lanes import Lanes
 from afterguard.flow.publisher import Publisher
@@ -64,6 +64,7 @@ class Dispatch:
         self._travel = Travel(limit_s=adrift_s, limit_events=2 * limit)
         self._lanes: Lanes[Admission] = Lanes()
         metrics.waiting_events.set_function(lambda: len(self._lanes))
+        self._rooms = metrics.rooms
         self._running: dict[Admission, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._closing = asyncio.Event()
@@ -99,6 +100,7 @@ class Dispatch:
             return
         if admission.skip is not None:
             # Nobody judges it, so it need not wait behind those that are judged.
+            self._rooms.admit.left(0.0)
             self._conclude(admission, [Finding(Reading(Outcome.SKIPPED, admission.skip))])
         elif self._group is not None and len(self._running) < self._limit:
             self._start(self._group, admission)
@@ -188,6 +190,9 @@ class Dispatch:
             return False
         # Its deadline and its place go on from when it was first read.
         earlier.entry, earlier.ticket = admission.entry, admission.ticket
+        if earlier.trail is not None:
+            # It is one event, and has one trail: the one with what was asked already.
+            earlier.trail.read_anew()
         if work.findings is not None:
             self._conclude(earlier, work.findings)
         return True
@@ -207,6 +212,7 @@ class Dispatch:
             if admission.entry.live:
                 self._metrics.unasked[reason, admission.lane].inc()
                 waited = now - admission.received
+                self._rooms.admit.failed(waited)
                 self._conclude(admission, unasked(admission.policies, reading, waited))
 
     async def _look(self) -> None:
@@ -217,6 +223,8 @@ class Dispatch:
             pause = 0.0 if self.sweep() >= _AT_ONCE else _LOOK_S
 
     def _start(self, group: asyncio.TaskGroup, admission: Admission) -> None:
+        began = admission.judged_from = self._clock()
+        self._rooms.admit.left(began - admission.received)
         task = group.create_task(self._carry(admission))
         self._running[admission] = task
         # Not a `finally` of the task: one that is cancelled before its first step runs none.
@@ -246,9 +254,20 @@ class Dispatch:
             self._travel.found(admission, findings)
 
     def _conclude(self, admission: Admission, findings: list[Finding]) -> None:
-        decision = self._decided(admission, findings)
-        admission.entry.attempts = admission.attempts
-        admission.entry.advance(Stage.JUDGED)
+        began, entry = self._clock(), admission.entry
+        if admission.judged_from is not None:
+            judge = self._rooms.judge
+            leave = judge.failed if any(map(unanswered, findings)) else judge.left
+            leave(began - admission.judged_from)
+        decision = self._written(admission, findings)
+        written = decision is not None
+        decision = decision or self._decide.decide(admission, [_FAULT], self._now())
+        entry.attempts = admission.attempts
+        entry.advance(Stage.JUDGED)
+        leave = self._rooms.decide.left if written else self._rooms.decide.failed
+        leave(entry.since - began)
+        if admission.trail is not None:
+            admission.trail.conclude(began, entry.since)
         self._travel.judged(admission, findings)
         self._publisher.publish(decision)
 
@@ -266,7 +285,7 @@ class Dispatch:
             )
             return [_FAULT]
 
-    def _decided(self, admission: Admission, findings: list[Finding]) -> Decision:
+    def _written(self, admission: Admission, findings: list[Finding]) -> Decision | None:
         try:
             return self._decide.decide(admission, findings, self._now())
         except (ValueError, TypeError, OverflowError) as error:
@@ -276,7 +295,7 @@ class Dispatch:
                 coordinates=str(admission.record.coordinates),
                 error=type(error).__name__,
             )
-            return self._decide.decide(admission, [_FAULT], self._now())
+            return None
 
 
 def _is_deliberate(error: Exception) -> bool:

@@ -19,6 +19,9 @@ _NO_ANSWER = {
 }
 
 
+_SILENT = (Outcome.EXPIRED, Outcome.TRUNCATED, Outcome.UNPARSEABLE, Outcome.FAILED)
+
+
 class Reading(NamedTuple):
     """What a judgement says under its policy.
 
@@ -93,6 +96,13 @@ def unasked(policies: Iterable[Policy], reading: Reading, queued_s: float) -> li
     return [Finding(reading, policy, queued_s=queued_s) for policy in policies]
 
 
+def unanswered(finding: Finding) -> bool:
+    """Whether a policy that counts wanted an answer and got none; one on trial does not count."""
+    if finding.reading.outcome not in _SILENT:
+        return False
+    return finding.policy is None or not finding.policy.shadow
+
+
 def read(judgement: Judgement, policy: Policy) -> Reading:
     """The outcome of a judgement, with its citations checked against the policy.
 
@@ -101,8 +111,8 @@ def read(judgement: Judgement, policy: Policy) -> Reading:
     person instead.
     """
     if not judgement.complete:
-        unanswered = _NO_ANSWER.get(judgement.status, (Outcome.UNPARSEABLE, Reason.NO_ANSWER))
-        return Reading(*unanswered)
+        silence = _NO_ANSWER.get(judgement.status, (Outcome.UNPARSEABLE, Reason.NO_ANSWER))
+        return Reading(*silence)
     known, unknown = _citations(judgement.rule_ids, policy)
     outcome, reason = _weigh(judgement, policy, cites=bool(known))
     if outcome is Outcome.NO_VIOLATION:

@@ -15,18 +15,22 @@ from afterguard.telemetry.metrics import Metrics
 
 
 class BusyTime:
-    """Shares the time in which there is work out among those that are at work."""
+    """Shares the time in which there is work out among those that are at work.
+
+    Attributes:
+        inside: How many are at work now.
+    """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._inside, self._last = 0, 0.0
+        self.inside, self._last = 0, 0.0
         # What one request that had been there all along would have borne.
         self._each = 0.0
 
     def enter(self) -> float:
         """Work begins; give what is returned to `leave`."""
         self._advance()
-        self._inside += 1
+        self.inside += 1
         return self._each
 
     def leave(self, entered: float) -> float:
@@ -36,13 +40,13 @@ class BusyTime:
             Its part of the time, seconds.
         """
         self._advance()
-        self._inside -= 1
+        self.inside -= 1
         return self._each - entered
 
     def _advance(self) -> None:
         now = self._clock()
-        if self._inside:
-            self._each += (now - self._last) / self._inside
+        if self.inside:
+            self._each += (now - self._last) / self.inside
         self._last = now
 
 
@@ -67,6 +71,7 @@ class Spending:
         self._judge, self._budget, self._clock = judge, budget, clock
         self._tallies = metrics.policies.compute.spent
         self._busy = BusyTime(clock)
+        metrics.engine_requests.set_function(lambda: self._busy.inside)
         self.engine, self.model = judge.engine, judge.model
 
     async def start(self) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CollectorRegistry
 
 from afterguard.contracts.errors import SettingsError
 from afterguard.health.control import Control, handler
 from afterguard.health.settings import HttpSettings
+from afterguard.telemetry.exposition import page
 
 
 class ProbeResult(NamedTuple):
@@ -30,7 +30,7 @@ class HealthServer:
         settings: Where to listen.
         live: By name; one that fails means: restart this worker.
         ready: By name; one that fails means: it does not work yet, or not now.
-        registries: Their metrics are shown one after another.
+        registries: Their metrics are shown on one page; see `telemetry.exposition`.
         controls: Answered to loopback peers alone; see `health.control`.
     """
 
@@ -88,14 +88,11 @@ class HealthServer:
         if runner is not None:
             await runner.cleanup()
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.Response:
         # vLLM's histograms make this some milliseconds of work: not on the event loop.
-        pages = await asyncio.gather(
-            *(asyncio.to_thread(generate_latest, registry) for registry in self._registries)
-        )
-        return web.Response(
-            body=b"".join(pages), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
-        )
+        accept = ",".join(request.headers.getall("Accept", ()))
+        shown = await asyncio.to_thread(page, self._registries, accept)
+        return web.Response(body=shown.text, headers={"Content-Type": shown.content_type})
 
 
 async def _answer(probes: Mapping[str, Probe]) -> web.Response:

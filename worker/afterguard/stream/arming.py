@@ -2,7 +2,9 @@
 
 The order is the promise. First the partition is paused; then a producer with the partition's
 transactional id is started, which fences whoever wrote under it before and ends what he left open;
-only then is the committed offset read, for now nobody else can move it; reading goes on there.
+only then is the committed offset read, for now nobody else can move it; reading goes on there. If
+there is none, the beginning is committed in a transaction of its own, which the same fence guards:
+whoever counts the lag by commits, as KEDA does, counts from the first offset there ever was before.
 
 Starting producers takes a moment, and no heartbeat is sent within aiokafka's callback, so it
 happens in tasks that the callback leaves behind.
@@ -19,6 +21,7 @@ from afterguard.contracts.errors import StreamError, StreamUnavailable
 from afterguard.delivery.retry import RetrySchedule
 from afterguard.stream.endings import Endings
 from afterguard.stream.ports import Consumer, Partition, TransactionalProducer
+from afterguard.stream.transaction import transact
 
 _log = structlog.get_logger(__name__)
 
@@ -143,6 +146,7 @@ class Arming:
                 offset = (await self._consumer.committed([partition]))[partition]
                 if offset is None:
                     offset = (await self._consumer.beginnings([partition]))[partition]
+                    await transact(producer, (), (partition, offset), limit_s=self._limit_s)
                 return offset
         except TimeoutError as error:
             raise StreamUnavailable(f"no answer within {self._limit_s:g} s") from error

@@ -1,12 +1,16 @@
 """Assignments: the ledgers and rows of the partitions that are ours right now."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import time
 from typing import Any
 
-from afterguard.delivery.ledger import Fates, Ledger
+from afterguard.contracts.words import Lane
+from afterguard.delivery.ledger import Entry, Fates, Ledger
 from afterguard.delivery.order import KeyOrder
+from afterguard.delivery.unjudged import Unjudged
 from afterguard.stream.ports import Partition
+from afterguard.telemetry.partition_metrics import UNREAD
 
 
 @dataclass(slots=True)
@@ -17,13 +21,49 @@ class Assignment:
         partition: Which.
         ledger: What was taken in and how far it is.
         order: Interventions of one conversation, in event order.
+        since: When it began, wall clock.
         committed: The last position that was committed; None before the first.
+        unjudged: What may have no verdict yet, by lane.
+        newest_ms: The time of the record that was taken last, milliseconds since the epoch; None
+            before the first.
     """
 
     partition: Partition
     ledger: Ledger
     order: KeyOrder[Any]
+    since: float
     committed: int | None = None
+    unjudged: dict[Lane, Unjudged] = field(default_factory=lambda: {it: Unjudged() for it in Lane})
+    newest_ms: int | None = None
+
+    def take(self, time_ms: int, lane: Lane, entry: Entry) -> None:
+        """A record is an event that will be judged.
+
+        Args:
+            time_ms: Of the record, milliseconds since the epoch.
+            lane: Of the event.
+            entry: Its place in the ledger.
+        """
+        self.newest_ms = time_ms
+        self.unjudged[lane].add(time_ms, entry)
+
+    def oldest_unjudged(self, now: float, lag: int) -> dict[str, float]:
+        """How old the oldest event without a verdict is, seconds; by lane, those that have one.
+
+        Args:
+            now: The wall clock.
+            lag: How many records are not taken in yet.
+        """
+        found = {
+            lane.value: max(0.0, now - time_ms / 1000)
+            for lane, unjudged in self.unjudged.items()
+            if (time_ms := unjudged.oldest()) is not None
+        }
+        if lag > 0:
+            # What is behind the last record is not older than it, so nobody waits longer.
+            newest = self.since if self.newest_ms is None else self.newest_ms / 1000
+            found[UNREAD] = max(0.0, now - newest)
+        return found
 
 
 class Assignments:
@@ -31,10 +71,11 @@ class Assignments:
 
     Args:
         release: Called with the tokens of each entry that leaves a ledger.
+        now: The wall clock.
     """
 
-    def __init__(self, release: Callable[[int], None]) -> None:
-        self._release = release
+    def __init__(self, release: Callable[[int], None], *, now: Callable[[], float] = time) -> None:
+        self._release, self._now = release, now
         self._held: dict[Partition, Assignment] = {}
         self._past = Fates(0, 0, 0, 0)
 
@@ -48,7 +89,7 @@ class Assignments:
         for partition in partitions:
             self.close([partition])
             ledger = Ledger(self._release, first_offset=first_offset)
-            self._held[partition] = Assignment(partition, ledger, KeyOrder())
+            self._held[partition] = Assignment(partition, ledger, KeyOrder(), self._now())
 
     def close(self, partitions: Iterable[Partition]) -> int:
         """End these assignments.
@@ -74,13 +115,22 @@ class Assignments:
     def __len__(self) -> int:
         return len(self._held)
 
-    def uncommitted(self) -> Mapping[Partition, int]:
-        """The positions that have moved since they were last committed."""
-        return {
-            it.partition: it.ledger.position
-            for it in self._held.values()
-            if it.ledger.position is not None and it.ledger.position != it.committed
-        }
+    def uncommitted(self, begun: Mapping[Partition, int] | None = None) -> Mapping[Partition, int]:
+        """The positions that have moved since they were last committed.
+
+        Args:
+            begun: Where reading began, of partitions that had no commit then; it is their position
+                until something of them is settled.
+        """
+        begun = begun or {}
+        found: dict[Partition, int] = {}
+        for it in self._held.values():
+            position = it.ledger.position
+            if position is None and it.committed is None:
+                position = begun.get(it.partition)
+            if position is not None and position != it.committed:
+                found[it.partition] = position
+        return found
 
     def mark_committed(self, positions: Mapping[Partition, int]) -> None:
         """Remember what was committed."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from time import monotonic
+from time import monotonic, time
 
 from afterguard.delivery.budget import TokenBudget
 from afterguard.stream.assignments import Assignments
@@ -23,6 +23,7 @@ class Gauges:
         also: Looks of others at what is not the stream's, at the same time.
         interval_s: Between two looks, seconds.
         clock: Monotonic seconds.
+        now: The wall clock, seconds since the epoch.
     """
 
     def __init__(
@@ -36,11 +37,12 @@ class Gauges:
         also: Iterable[Callable[[], None]] = (),
         interval_s: float = 1.0,
         clock: Callable[[], float] = monotonic,
+        now: Callable[[], float] = time,
     ) -> None:
         self._metrics, self._consumer, self._assignments = metrics, consumer, assignments
         self._budget, self._intake = budget, intake
         self._also = tuple(also)
-        self._interval_s, self._clock = interval_s, clock
+        self._interval_s, self._clock, self._now = interval_s, clock, now
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -52,7 +54,7 @@ class Gauges:
         """One look."""
         for look in self._also:
             look()
-        metrics, now = self._metrics, self._clock()
+        metrics, now, wall = self._metrics, self._clock(), self._now()
         budget = self._budget.statistics()
         metrics.in_flight_tokens.set(budget.tokens)
         metrics.in_flight_events.set(budget.events)
@@ -75,6 +77,8 @@ class Gauges:
             partitions.oldest_unsettled_seconds.labels(topic, number).set(
                 now - oldest.admitted_at if oldest else 0.0
             )
+            unread = lag.get(assignment.partition, 0)
+            partitions.oldest_unjudged(topic, number, assignment.oldest_unjudged(wall, unread))
             if assignment.committed is not None:
                 partitions.committed_offset.labels(topic, number).set(assignment.committed)
             if assignment.partition in lag:

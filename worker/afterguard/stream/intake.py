@@ -21,6 +21,7 @@ from afterguard.stream.guarantee import Publishing
 from afterguard.stream.ports import Consumer, Partition
 from afterguard.stream.settings import IntakeSettings
 from afterguard.telemetry.metrics import Metrics
+from afterguard.telemetry.tracing import NO_TRACING, Tracing
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ class Intake:
         publish: Takes records that are no events.
         budget: How much may be in flight.
         flooded: Whether dead letters come in a flood that nobody has accepted.
+        tracing: Says which events are followed.
         settings: Batch size.
         metrics: Where records are counted.
         clock: Monotonic seconds.
@@ -75,6 +77,7 @@ class Intake:
         settings: IntakeSettings,
         metrics: Metrics,
         flooded: Callable[[], bool] = lambda: False,
+        tracing: Tracing = NO_TRACING,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._consumer, self._assignments = consumer, assignments
@@ -82,9 +85,10 @@ class Intake:
         self._admit, self._offer = admit, offer
         self._publish, self._budget = publish, budget
         self._settings, self._metrics = settings, metrics
-        self._flooded, self._clock = flooded, clock
+        self._flooded, self._tracing, self._clock = flooded, tracing, clock
         self._paused = False
         self._holds: set[Hold] = set()
+        self._taken, self._taken_s = 0, 0.0
         self._reject_logged = self._claim_logged = -_LOG_EVERY_S
         self.polled_at = clock()
 
@@ -134,6 +138,7 @@ class Intake:
 
     def _accept(self, records: Sequence[InputRecord]) -> None:
         self._metrics.events_received.inc(len(records))
+        self._taken, self._taken_s = 0, 0.0
         partition: Partition | None = None
         assignment: Assignment | None = None
         for record in records:
@@ -143,6 +148,7 @@ class Intake:
                 assignment = self._assignments.get(partition)
             if assignment is not None:
                 self._take_in(record, assignment)
+        self._metrics.rooms.intake.left(self._taken_s, self._taken)
 
     def _take_in(self, record: InputRecord, assignment: Assignment) -> None:
         now = self._clock()
@@ -162,7 +168,17 @@ class Intake:
         entry = assignment.ledger.admit(record.coordinates.offset, tokens, now)
         self._budget.take(tokens)
         ticket = assignment.order.enter(event.conversation_id)
-        self._offer(self._admit.admit(event, record, entry, ticket))
+        admission = self._admit.admit(event, record, entry, ticket)
+        if (trail := self._tracing.begin(record)) is not None:
+            trail.lane, admission.trail = admission.lane, trail
+        self._taken += 1
+        self._taken_s += admission.received - self.polled_at
+        # A log may keep no times; the time of taking in is the next best.
+        time_ms = record.timestamp_ms
+        if time_ms <= 0:
+            time_ms = int(admission.received_at.timestamp() * 1000)
+        assignment.take(time_ms, admission.lane, entry)
+        self._offer(admission)
 
     def _count_replay(self, record: InputRecord) -> None:
         believed = origin_of(record) is not None
@@ -182,6 +198,9 @@ class Intake:
         entry = assignment.ledger.admit(record.coordinates.offset, 0, now)
         self._budget.take(0)
         self._metrics.rejected[rejected.reason].inc()
+        self._metrics.rooms.intake.failed(now - self.polled_at)
+        if record.timestamp_ms > 0:
+            assignment.newest_ms = record.timestamp_ms
         # A flood of bad records must not become a flood of log lines; every one is counted.
         if now - self._reject_logged >= _LOG_EVERY_S:
             self._reject_logged = now

@@ -105,6 +105,7 @@ class MemoryConsumer:
     def __init__(self, log: MemoryLog, topic: str, group: str) -> None:
         self._log, self._topic, self._group = log, topic, group
         self._positions: dict[Partition, int] = {}
+        self._begun: dict[Partition, int] = {}
         self._held = False
         self._withheld: set[Partition] = set()
         self._listener: AssignmentListener | None = None
@@ -162,6 +163,10 @@ class MemoryConsumer:
         """The log forgets nothing."""
         return dict.fromkeys(partitions, 0)
 
+    def begun(self) -> Mapping[Partition, int]:
+        """See `stream.ports.Consumer.begun`."""
+        return self._begun
+
     def seek(self, partition: Partition, offset: int) -> None:
         """See `stream.ports.Consumer.seek`."""
         if partition not in self._positions:
@@ -209,12 +214,13 @@ class MemoryConsumer:
         committed, group = self._log.committed, self._group
         self._forget()
         self._positions = {it: committed.get((group, it), 0) for it in partitions}
+        self._begun = {it: 0 for it in self._positions if (group, it) not in committed}
         if self._listener is not None:
             self._listener.assigned(sorted(self._positions))
         self._log.grown.set()
 
     def _forget(self) -> None:
-        self._positions, self._held, self._withheld = {}, False, set()
+        self._positions, self._begun, self._held, self._withheld = {}, {}, False, set()
 
     def _require_started(self) -> None:
         if self._listener is None:

@@ -1,19 +1,23 @@
 """Parcels: all records about one event, whatever promise they are written under."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import structlog
 
+from afterguard.contracts.cloudevents import sampled_trace_id, trace_context
 from afterguard.contracts.errors import RejectedInput
 from afterguard.contracts.records import InputRecord, OutputRecord
 from afterguard.contracts.words import Outcome, Reason
-from afterguard.flow.admit import utc_now
+from afterguard.delivery.ledger import Entry
+from afterguard.flow.admit import Admission, utc_now
 from afterguard.flow.agreement import trials
 from afterguard.flow.decide import Decision
 from afterguard.flow.ports import SeenEvents
 from afterguard.stream.outputs import Outputs
 from afterguard.telemetry.metrics import Metrics
+from afterguard.telemetry.tracing import NO_TRACING, Tracing
+from afterguard.telemetry.trail import Trail
 
 _log = structlog.get_logger(__name__)
 
@@ -26,11 +30,13 @@ class Parcel(NamedTuple):
         intervention: What the platform is asked to do; leaves in event order within its
             conversation.
         decision: What the records say; None for a record that is no event.
+        trail: Of the event or the record; None when it is not followed.
     """
 
     records: list[OutputRecord]
     intervention: OutputRecord | None
     decision: Decision | None
+    trail: Trail | None = None
 
 
 class Parcels:
@@ -41,6 +47,7 @@ class Parcels:
         metrics: Where outputs are counted.
         seen: Remembers published events; None to remember none.
         on_dead_letter: Told the reason of each event that goes to the dead letters.
+        tracing: Makes spans of what was written.
     """
 
     def __init__(
@@ -50,9 +57,11 @@ class Parcels:
         *,
         seen: SeenEvents | None = None,
         on_dead_letter: Callable[[str], None] = lambda _: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._outputs, self._metrics = outputs, metrics
         self._seen, self._on_dead_letter = seen, on_dead_letter
+        self._tracing = tracing
 
     def decided(self, decision: Decision) -> Parcel:
         """The records of a decision; a dead letter when it cannot be written down."""
@@ -66,7 +75,8 @@ class Parcels:
                 error=type(error).__name__,
             )
             decision = decision._replace(audit=[], intervention=None, seen_key=None)
-            return Parcel(self._failed(decision, Reason.INTERNAL_FAULT.value), None, decision)
+            letters = self._failed(decision, Reason.INTERNAL_FAULT.value)
+            return Parcel(letters, None, decision, decision.admission.trail)
 
     def rejected(self, record: InputRecord, rejected: RejectedInput) -> Parcel:
         """The dead letters of a record that is no event."""
@@ -78,7 +88,27 @@ class Parcels:
             attempts=0,
         )
         self._count_dead_letter(rejected.reason.value)
-        return Parcel(letters, None, None)
+        trail = self._tracing.begin(record)
+        if trail is not None:
+            trail.letter = rejected.reason.value
+        return Parcel(letters, None, None, trail)
+
+    def acknowledged(self, entry: Entry) -> None:
+        """The log has all records about an event: settle it."""
+        judged_at = entry.since
+        entry.settle()
+        seconds = entry.since - judged_at
+        self._metrics.rooms.publish.left(seconds)
+        self._metrics.rooms.publish_seconds.observe(seconds)
+
+    def advanced(self, events: int) -> None:
+        """The offset went past so many events together with what was written about them."""
+        self._metrics.rooms.settle.left(0.0, events)
+
+    def refused(self, entries: Iterable[Entry]) -> None:
+        """The log did not take what was written about these."""
+        for entry in entries:
+            self._metrics.rooms.publish.failed(entry.waited)
 
     def written(self, decision: Decision) -> None:
         """Count a decision whose records the log has, and remember its event."""
@@ -99,10 +129,24 @@ class Parcels:
                 metrics.policies.shadow_agreement(policy_id, agreement.value)
         if decision.intervention is not None:
             metrics.interventions[decision.intervention.action].add(1)
-            age = (utc_now() - decision.admission.event.occurred_at).total_seconds()
-            metrics.time_to_intervention[decision.admission.lane].observe(max(0.0, age))
+            admission = decision.admission
+            age = (utc_now() - admission.event.occurred_at).total_seconds()
+            spread = metrics.time_to_intervention[admission.lane]
+            spread.observe(max(0.0, age), _trace_id(admission))
         if self._seen is not None and decision.seen_key is not None:
             self._seen.mark(decision.seen_key, decision.admission.record.coordinates)
+
+    def told(self, trail: Trail, decision: Decision | None) -> None:
+        """Make the spans of what the log has by now.
+
+        Args:
+            trail: Of the event or the record.
+            decision: None for a record that is no event.
+        """
+        if decision is None:
+            self._tracing.end(trail, (), None)
+        else:
+            self._tracing.end(trail, decision.audit, decision.intervention)
 
     def _of(self, decision: Decision) -> Parcel:
         records = self._outputs.audit(decision)
@@ -114,16 +158,19 @@ class Parcels:
                 detail=f"policy {finding.policy.id}" if finding.policy else "",
                 attempts=finding.attempts,
             )
+        trail = decision.admission.trail
         if decision.intervention is None:
-            return Parcel(records, None, decision)
+            return Parcel(records, None, decision, trail)
         record = decision.admission.record
-        intervention = self._outputs.intervention(decision.intervention, record)
-        return Parcel(records, intervention, decision)
+        intervention = self._outputs.intervention(decision.intervention, record, trail)
+        return Parcel(records, intervention, decision, trail)
 
     def _failed(
         self, decision: Decision, reason: str, *, detail: str = "", attempts: int = 0
     ) -> list[OutputRecord]:
         self._count_dead_letter(reason)
+        if decision.admission.trail is not None:
+            decision.admission.trail.letter = reason
         return self._outputs.dead_letter(
             decision.admission.record,
             outcome=Outcome.FAILED,
@@ -136,3 +183,11 @@ class Parcels:
     def _count_dead_letter(self, reason: str) -> None:
         self._metrics.dead_letter(reason)
         self._on_dead_letter(reason)
+
+
+def _trace_id(admission: Admission) -> str | None:
+    if admission.trail is not None:
+        return f"{admission.trail.context.trace_id:032x}"
+    headers = admission.record.headers
+    told = trace_context(headers) if headers else ()
+    return sampled_trace_id((told[0][1] or b"").decode("ascii")) if told else None

@@ -85,6 +85,10 @@ class Consumer(Protocol):
         """
         ...
 
+    def begun(self) -> Mapping[Partition, int]:
+        """Where reading began, of those partitions that are ours and had no commit."""
+        ...
+
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from there. Nothing that was fetched before is delivered any more.
 

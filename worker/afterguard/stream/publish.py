@@ -15,15 +15,18 @@ from afterguard.delivery.order import KeyOrder
 from afterguard.flow.decide import Decision
 from afterguard.stream.parcels import Parcels
 from afterguard.stream.ports import Producer
+from afterguard.telemetry.trail import Trail
 
 
 class _Owed:
     """One event's records, and how many of them the log still owes us."""
 
-    __slots__ = ("decision", "entry", "owed")
+    __slots__ = ("decision", "entry", "owed", "trail")
 
-    def __init__(self, entry: Entry, owed: int, decision: Decision | None) -> None:
-        self.entry, self.owed, self.decision = entry, owed, decision
+    def __init__(
+        self, entry: Entry, owed: int, decision: Decision | None, trail: Trail | None
+    ) -> None:
+        self.entry, self.owed, self.decision, self.trail = entry, owed, decision, trail
 
 
 class Publish:
@@ -54,6 +57,8 @@ class Publish:
             while queue and self._failure is None:
                 record, owed = queue.popleft()
                 if owed.entry.live:
+                    if owed.trail is not None:
+                        owed.trail.hand_over()
                     acknowledged = await send(record)
                     acknowledged.add_done_callback(partial(self._acknowledged, owed))
             if self._failure is not None:
@@ -71,8 +76,9 @@ class Publish:
 
     def publish(self, decision: Decision) -> None:
         """Take a decision; see `flow.publisher.Publisher`."""
-        records, intervention, written = self._parcels.decided(decision)
-        owed = _Owed(decision.admission.entry, len(records) + (intervention is not None), written)
+        records, intervention, written, trail = self._parcels.decided(decision)
+        count = len(records) + (intervention is not None)
+        owed = _Owed(decision.admission.entry, count, written, trail)
         for record in records:
             self._queue.append((record, owed))
         held = None if intervention is None else (intervention, owed)
@@ -81,9 +87,10 @@ class Publish:
 
     def reject(self, record: InputRecord, entry: Entry, rejected: RejectedInput) -> None:
         """Write a record that is no event to the dead letters."""
-        letters = self._parcels.rejected(record, rejected).records
+        parcel = self._parcels.rejected(record, rejected)
+        letters = parcel.records
         entry.advance(Stage.JUDGED)
-        owed = _Owed(entry, len(letters), None)
+        owed = _Owed(entry, len(letters), None, parcel.trail)
         self._queue.extend((letter, owed) for letter in letters)
         self._wake.set()
 
@@ -105,11 +112,17 @@ class Publish:
         if future.cancelled() or future.exception() is not None:
             self._failure = future.exception() if not future.cancelled() else None
             self._failure = self._failure or asyncio.CancelledError()
+            if owed.owed > 0:
+                self._parcels.refused([owed.entry])
+            # Told once; what the log still takes of this event does not settle it.
+            owed.owed = 0
             self._wake.set()
             return
         owed.owed -= 1
         if owed.owed or not owed.entry.live:
             return
-        owed.entry.settle()
+        self._parcels.acknowledged(owed.entry)
         if owed.decision is not None:
             self._parcels.written(owed.decision)
+        if owed.trail is not None:
+            self._parcels.told(owed.trail, owed.decision)

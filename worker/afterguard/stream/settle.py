@@ -1,15 +1,17 @@
 """Settle under at least once: what is settled is committed, on a timer and when partitions go."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import Enum, auto
 from time import monotonic
 
 import structlog
 
 from afterguard.contracts.errors import StreamUnavailable
+from afterguard.delivery.ledger import Ledger, Passed
 from afterguard.stream.assignments import Assignments
 from afterguard.stream.ports import Consumer, Partition
+from afterguard.telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +36,7 @@ class Settle:
         consumer: The log.
         assignments: The partitions that are ours.
         interval_s: Between two commits, seconds.
+        metrics: Where what is committed is counted; its own when None.
         clock: Monotonic seconds.
         sleep: As `asyncio.sleep`.
     """
@@ -44,11 +47,13 @@ class Settle:
         assignments: Assignments,
         *,
         interval_s: float,
+        metrics: Metrics | None = None,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._consumer, self._assignments = consumer, assignments
         self._interval_s = interval_s
+        self._room = (metrics or Metrics()).rooms.settle
         self._clock, self._sleep = clock, sleep
         self._one_at_a_time = asyncio.Lock()
         self._failures = 0
@@ -65,21 +70,26 @@ class Settle:
             await self.commit()
 
     async def commit(self) -> Commit:
-        """Commit whatever has moved.
+        """Commit whatever has moved, and where reading began if nothing was committed before.
+
+        Whoever counts the lag by commits counts from the first offset there ever was until there
+        is one; KEDA does.
 
         Raises:
             StreamUnavailable: The broker answered none of many commits in a row, or has refused
                 all of them for a minute.
         """
         async with self._one_at_a_time:
-            positions = self._assignments.uncommitted()
+            positions = self._assignments.uncommitted(self._consumer.begun())
             if not positions:
                 self._refused_since = None
                 return Commit.NOTHING_TO_DO
+            passed = self._passed(positions)
             try:
                 counted = await self._consumer.commit(positions)
             except StreamUnavailable as error:
                 self._failures += 1
+                self._count(passed, counted=False)
                 _log.warning("commit failed; it is tried again", failures=self._failures)
                 if self._failures >= _FAILURES:
                     raise StreamUnavailable(
@@ -88,12 +98,27 @@ class Settle:
                     ) from error
                 return Commit.UNANSWERED
             self._failures = 0
+            self._count(passed, counted=counted)
             if counted:
                 self._refused_since = None
                 self._assignments.mark_committed(positions)
                 return Commit.COUNTED
             self._refused()
             return Commit.REFUSED
+
+    def _passed(self, positions: Iterable[Partition]) -> list[tuple[Ledger, Passed]]:
+        held = (self._assignments.get(it) for it in positions)
+        return [(it.ledger, it.ledger.passed) for it in held if it is not None]
+
+    def _count(self, passed: Iterable[tuple[Ledger, Passed]], *, counted: bool) -> None:
+        now, room = self._clock(), self._room
+        for ledger, (events, since) in passed:
+            if counted:
+                ledger.committed(Passed(events, since))
+                room.left(events * now - since, events)
+            else:
+                # Their time is counted with the commit that takes them.
+                room.failed(0.0, events)
 
     def _refused(self) -> None:
         # A rebalance takes the partitions away within seconds. When it does not, this member is

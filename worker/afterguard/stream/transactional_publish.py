@@ -101,15 +101,28 @@ class TransactionalPublish:
             found.append(Decided(entry, parcel))
         return found
 
+    def taken(self, events: Sequence[Decided]) -> None:
+        """A transaction begins with these."""
+        for _, parcel in events:
+            if parcel.trail is not None:
+                parcel.trail.hand_over()
+
     def committed(self, events: Sequence[Decided]) -> None:
         """The log has these for good, and their offset: settle them."""
         for entry, parcel in events:
             del self._kept[entry]
             # The partition may have been taken away while the commit was under way.
             if entry.live:
-                entry.settle()
+                self._parcels.acknowledged(entry)
             if parcel.decision is not None:
                 self._parcels.written(parcel.decision)
+            if parcel.trail is not None:
+                self._parcels.told(parcel.trail, parcel.decision)
+        self._parcels.advanced(len(events))
+
+    def refused(self, events: Sequence[Decided]) -> None:
+        """A transaction with these failed."""
+        self._parcels.refused(it.entry for it in events)
 
     def forget_abandoned(self) -> None:
         """Drop what belongs to ledgers that are closed."""

@@ -203,12 +203,17 @@ class Transactions:
 
     async def _write(self, armed: _Armed, events: Sequence[Decided]) -> None:
         position = events[-1].entry.offset + 1
-        await transact(
-            armed.producer,
-            [record for event in events for record in event.records],
-            (armed.partition, position),
-            limit_s=self._pace.limit_s,
-        )
+        self._decided.taken(events)
+        try:
+            await transact(
+                armed.producer,
+                [record for event in events for record in event.records],
+                (armed.partition, position),
+                limit_s=self._pace.limit_s,
+            )
+        except StreamError:
+            self._decided.refused(events)
+            raise
         self._decided.committed(events)
         armed.assignment.committed = position
         self._failures.pop(armed.partition, None)

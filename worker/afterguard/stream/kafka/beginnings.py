@@ -37,8 +37,13 @@ class Beginnings:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    async def without_a_commit(self, client: AIOKafkaConsumer, partition: TopicPartition) -> Placed:
+    async def without_a_commit(
+        self, client: AIOKafkaConsumer, partition: TopicPartition
+    ) -> int | None:
         """Place a partition of which the group has committed nothing.
+
+        Returns:
+            Where it is read from; None when there is a commit after all, or a position.
 
         Raises:
             KafkaError: The broker refuses to say.
@@ -50,13 +55,13 @@ class Beginnings:
             committed = await client.committed(partition)
             first = (await client.beginning_offsets([partition]))[partition]
         if state is None or state is not state_of(client, partition) or state.has_valid_position:
-            return Placed.MOVED_MEANWHILE
+            return None
         if committed is not None:
             client.seek(partition, committed)
-            return Placed.READS_ON
+            return None
         client.seek(partition, first)
         _log.info("no commit yet; reading from the beginning", **_place(partition), offset=first)
-        return Placed.READS_ON
+        return int(first)
 
     async def out_of_range(
         self, client: AIOKafkaConsumer, partition: TopicPartition, offset: int, *, taken: bool

@@ -91,6 +91,7 @@ class KafkaConsumer:
         self._rebuilds = Allowance(_REBUILDS, _REBUILDS_WITHIN_S)
         self._membership: Membership | None = None
         self._next: dict[TopicPartition, int] = {}
+        self._begun: dict[Partition, int] = {}
         self._cut_off: Partition | None = None
         self._held = False
         self._withheld: set[Partition] = set()
@@ -176,7 +177,10 @@ class KafkaConsumer:
         client, beginnings = self._started, self._beginnings
         try:
             if isinstance(error, NoOffsetForPartitionError):
-                await beginnings.without_a_commit(client, error.args[0])
+                where = error.args[0]
+                first = await beginnings.without_a_commit(client, where)
+                if first is not None:
+                    self._begun[Partition(*where)] = first
                 return ()
             for where, offset in error.args[0].items():
                 placed = await beginnings.out_of_range(
@@ -246,6 +250,10 @@ class KafkaConsumer:
         asked = self._started.beginning_offsets(_theirs(partitions))
         return {Partition(*it): offset for it, offset in (await self._asked(asked)).items()}
 
+    def begun(self) -> Mapping[Partition, int]:
+        """See `stream.ports.Consumer.begun`."""
+        return self._begun
+
     def seek(self, partition: Partition, offset: int) -> None:
         """See `stream.ports.Consumer.seek`."""
         try:
@@ -304,6 +312,7 @@ class KafkaConsumer:
 
     def _forget(self) -> None:
         self._next.clear()
+        self._begun.clear()
         self._withheld.clear()
         self._outcast.clear()
         self._cut_off = None
