@@ -19,6 +19,7 @@ class FaultyCommits:
     def __init__(self, *script: bool | Exception | str) -> None:
         self._script = list(script)
         self.asked: list[dict[Partition, int]] = []
+        self.reading_began: dict[Partition, int] = {}
 
     async def commit(self, positions: Mapping[Partition, int]) -> bool:
         self.asked.append(dict(positions))
@@ -44,6 +45,9 @@ class FaultyCommits:
 
     async def beginnings(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         return dict.fromkeys(partitions, 0)
+
+    def begun(self) -> Mapping[Partition, int]:
+        return self.reading_began
 
     def seek(self, partition: Partition, offset: int) -> None: ...
 

@@ -24,6 +24,7 @@ class Told:
         self.faults: list[Exception | str] = []
         self.offset = committed
         self.unarmed: list[Exception] = []
+        self.refused: list[Exception] = []
         self.consumer = _Consumer(self)
         self.endings = Endings()
         self.arming = Arming(
@@ -85,13 +86,19 @@ class _Producer:
     async def stop(self) -> None:
         self._told.steps.append("stop")
 
-    async def begin(self) -> None: ...
+    async def begin(self) -> None:
+        self._told.steps.append("begin")
 
     async def send(self, record: OutputRecord) -> Any: ...
 
-    async def send_offset(self, partition: Partition, offset: int) -> None: ...
+    async def send_offset(self, partition: Partition, offset: int) -> None:
+        self._told.steps.append(f"offset {offset}")
 
-    async def commit(self) -> None: ...
+    async def commit(self) -> None:
+        await asyncio.sleep(0)
+        if self._told.refused:
+            raise self._told.refused.pop()
+        self._told.steps.append("commit")
 
     async def abort(self) -> None: ...
 
@@ -116,11 +123,40 @@ async def test_the_committed_offset_is_read_only_after_the_fence() -> None:
     ]
 
 
-async def test_without_a_commit_reading_begins_at_the_beginning() -> None:
+async def test_without_a_commit_the_beginning_is_committed_before_it_is_read() -> None:
     told = Told(committed=None)
     told.begin()
     await told.ended()
-    assert "seek 3" in told.steps
+    assert told.steps == [
+        "pause",
+        "start",
+        "fenced the others",
+        "committed",
+        "begin",
+        "offset 3",
+        "commit",
+        "seek 3",
+        "armed at 3",
+        "resume",
+    ]
+
+
+async def test_a_beginning_that_could_not_be_committed_is_asked_for_by_a_new_producer() -> None:
+    told = Told(committed=None)
+    told.refused = [StreamUnavailable("away")]
+    told.begin()
+    await told.ended()
+    assert (told.steps.count("start"), told.steps.count("committed")) == (2, 2)
+    assert told.steps[-3:] == ["seek 3", "armed at 3", "resume"]
+
+
+async def test_who_is_fenced_while_it_commits_the_beginning_reads_nothing() -> None:
+    told = Told(committed=None)
+    told.refused = [overtaken := Fenced("overtaken")]
+    told.begin()
+    await told.ended()
+    assert told.unarmed == [overtaken]
+    assert not [it for it in told.steps if it.startswith("seek")]
 
 
 async def test_partitions_are_armed_beside_each_other() -> None:

@@ -60,6 +60,34 @@ async def test_only_what_has_moved_is_committed() -> None:
     assert consumer.asked == [{ONE: 8}]
 
 
+async def test_a_partition_without_a_commit_gets_one_where_its_reading_began() -> None:
+    consumer, assignments = FaultyCommits(True), opened(ONE, OTHER)
+    consumer.reading_began = {ONE: 40}
+    room = settling(consumer, assignments)
+
+    assert await room.commit() is Commit.COUNTED
+    assert await room.commit() is Commit.NOTHING_TO_DO
+    assert consumer.asked == [{ONE: 40}]
+
+
+async def test_where_reading_began_is_never_committed_over_what_is_settled() -> None:
+    consumer, assignments = FaultyCommits(True), opened(ONE)
+    consumer.reading_began = {ONE: 40}
+    room = settling(consumer, assignments)
+    admit(assignments, ONE, 40).settle()
+
+    assert await room.commit() is Commit.COUNTED
+    assert await room.commit() is Commit.NOTHING_TO_DO
+    assert consumer.asked == [{ONE: 41}]
+
+
+async def test_where_reading_began_is_not_committed_for_a_partition_that_went() -> None:
+    consumer, assignments = FaultyCommits(True), opened(ONE)
+    consumer.reading_began = {ONE: 40}
+    assignments.close([ONE])
+    assert await settling(consumer, assignments).commit() is Commit.NOTHING_TO_DO
+
+
 async def test_a_commit_that_did_not_count_is_tried_again() -> None:
     consumer, assignments = FaultyCommits(False, AWAY, True), opened(ONE)
     admit(assignments, ONE, 0).settle()

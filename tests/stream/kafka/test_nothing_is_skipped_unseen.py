@@ -13,6 +13,7 @@ from tests.stream.logs import Listening, take
 
 from afterguard.contracts.records import InputRecord
 from afterguard.stream.kafka.consumer import KafkaConsumer
+from afterguard.stream.ports import Partition
 from afterguard.telemetry.metrics import Metrics
 
 TOPIC = "t"
@@ -75,6 +76,7 @@ async def test_a_group_without_a_commit_begins_at_what_is_left_and_nothing_count
     cluster.delete_before(TOPIC, 0, 2)
     async with reading(cluster, metrics) as consumer:
         assert offsets(await take(consumer, 4)) == [2, 3, 4, 5]
+        assert consumer.begun() == {Partition(TOPIC, 0): 2}
     assert skipped(metrics) == 0
 
 
