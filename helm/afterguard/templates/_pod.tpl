@@ -216,7 +216,11 @@
 {{- $labels := include "afterguard.workerLabels" . | fromYaml -}}
 {{- $all := list -}}
 {{- range .Values.topologySpreadConstraints -}}
-{{- $all = append $all (merge (deepCopy .) (dict "labelSelector" (dict "matchLabels" $labels))) -}}
+{{- if hasKey . "labelSelector" -}}
+{{- $all = append $all . -}}
+{{- else -}}
+{{- $all = append $all (merge (dict "labelSelector" (dict "matchLabels" $labels)) .) -}}
+{{- end -}}
 {{- end -}}
 {{- if $all }}{{ toYaml $all }}{{ end -}}
 {{- end -}}
