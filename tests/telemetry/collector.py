@@ -1,7 +1,6 @@
 """A collector in this process: takes what a worker exports and keeps it, parsed and as bytes."""
 
 import asyncio
-import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -65,7 +64,7 @@ class Collector:
     Attributes:
         port: It listens on, on this machine.
         bodies: What was sent, uncompressed.
-        headers: Of each request.
+        headers: Of each request, their names in small letters.
         resources: Attributes of each resource.
         status: What it answers.
         hangs: Whether it takes requests and never answers.
@@ -99,10 +98,8 @@ class Collector:
             await asyncio.sleep(3600)
         body = await request.read()
         if self.status == 200:
-            if request.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
             self.bodies.append(body)
-            self.headers.append(dict(request.headers))
+            self.headers.append({name.lower(): it for name, it in request.headers.items()})
             for of in ExportTraceServiceRequest.FromString(body).resource_spans:
                 self.resources.append({it.key: _python(it.value) for it in of.resource.attributes})
                 for scope in of.scope_spans:

@@ -49,6 +49,7 @@ from afterguard.stream.parcels import Parcels
 from afterguard.stream.ports import Consumer, Producer
 from afterguard.stream.rebalance import Rebalance
 from afterguard.telemetry.metrics import Metrics
+from afterguard.tracing_room import TracingRoom, tracing_room
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class App:
     stuck_watch: StuckWatch
     policies: LivePolicies
     classifiers: FittedClassifiers
+    tracing: TracingRoom
     http: HealthServer | None = None
     started: bool = field(default=False)
     draining: bool = field(default=False)
@@ -141,11 +143,18 @@ def build(
         max_record_bytes=settings.delivery.max_record_bytes,
     )
     flood_gate = FloodGate(settings.dead_letters, metrics)
+    tracing = tracing_room(settings, metrics)
     producer, publish, settle = rooms(
         settings,
         consumer,
         assignments,
-        Parcels(outputs, metrics, seen=seen, on_dead_letter=flood_gate.count),
+        Parcels(
+            outputs,
+            metrics,
+            seen=seen,
+            on_dead_letter=flood_gate.count,
+            tracing=tracing.tracing,
+        ),
         metrics,
         cast_off=lambda: dispatch.cast_off(),  # noqa: PLW0108 (it is made from `publish`)
         producer=producer,
@@ -188,6 +197,7 @@ def build(
         settings=intake_settings,
         metrics=metrics,
         flooded=lambda: flood_gate.holds,
+        tracing=tracing.tracing,
     )
     rebalance = Rebalance(intake, settle, dispatch, grace_s=settings.delivery.revoke_grace_s)
     why = Why(
@@ -233,6 +243,7 @@ def build(
         StuckWatch(why, metrics),
         policies,
         classifiers,
+        tracing,
     )
     if settings.http.enabled:
         app.http = HealthServer(

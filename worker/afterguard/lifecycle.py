@@ -121,6 +121,8 @@ async def _start(app: App, parts: Parts) -> bool:
     in_order: list[tuple[str, Act, Act]] = []
     if app.http is not None:
         in_order.append(("http", app.http.start, app.http.stop))
+    # Ended after all that makes spans.
+    in_order.append(("tracing", app.tracing.start, app.tracing.stop))
     in_order.append(("engine", app.judge.start, app.judge.stop))
     in_order.append(("classifiers", app.classifiers.start, app.classifiers.stop))
     if app.redis is not None:

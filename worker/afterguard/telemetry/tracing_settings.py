@@ -11,9 +11,7 @@ class TracingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    enabled: bool = Field(
-        default=False, description="Needs the extra `tracing`; off, nothing of it is loaded."
-    )
+    enabled: bool = Field(default=False, description="Needs the extra `tracing`.")
     endpoint: str | None = Field(
         default=None,
         description="The collector, such as http://otel-collector:4318; `/v1/traces` is added. "
