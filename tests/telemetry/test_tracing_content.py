@@ -54,7 +54,7 @@ async def test_no_word_of_an_event_or_of_the_model_is_in_what_is_exported(
                 tenant="hostile-tenant",
                 target={"hostile-target": "hostile-target"},
                 policies=["hostile-policy", "harassment"],
-                **{"hostile-key": "hostile-content"},
+                metadata={"hostile-key": "hostile-content"},
             )
         worker.raw(b'{"hostile-content": ', state=b"vendor=hostile-state")
         spans = await worker.work(4)

@@ -5,7 +5,8 @@ from tests.samples import input_record
 from tests.telemetry.traced_worker import PARENT, SAMPLED, TRACE, UNSAMPLED
 
 from afterguard.contracts.records import InputRecord
-from afterguard.telemetry.tracing import NO_TRACING, TraceContext, context_of
+from afterguard.telemetry.tracing import NO_TRACING, context_of
+from afterguard.telemetry.trail import TraceContext
 
 MANY = 4_000
 

@@ -33,9 +33,7 @@ class TracedWorker(MemoryWorker):
         settings: Sections to change.
     """
 
-    def __init__(
-        self, collector: Collector, judge: Judge | None = None, **settings: dict[str, Any]
-    ) -> None:
+    def __init__(self, collector: Collector, judge: Judge | None = None, **settings: Any) -> None:
         tracing = {
             "enabled": True,
             "endpoint": collector.endpoint,
