@@ -24,7 +24,7 @@ async def fill(bootstrap_servers: str, topic: str, events: int) -> None:
     await producer.start()
     try:
         for number in range(events):
-            key, value = _event(number)
+            key, value = chat_event(number)
             await producer.send(topic, value, key=key)
     finally:
         await producer.stop()
@@ -48,7 +48,7 @@ async def _flood(bootstrap_servers: str, topic: str, per_s: float) -> None:
     try:
         while True:
             while sent < per_s * (monotonic() - began):
-                key, value = _event(sent, lane=random.choice(["live", "standard", "backfill"]))
+                key, value = chat_event(sent, lane=random.choice(["live", "standard", "backfill"]))
                 await producer.send(topic, value, key=key)
                 sent += 1
             await asyncio.sleep(0.02)
@@ -56,7 +56,8 @@ async def _flood(bootstrap_servers: str, topic: str, per_s: float) -> None:
         await producer.stop()
 
 
-def _event(number: int, **fields: str) -> tuple[bytes, bytes]:
+def chat_event(number: int, **fields: str) -> tuple[bytes, bytes]:
+    """Key and value of a chat event that is given now."""
     conversation = f"c-{number % 200}"
     event = {
         "event_id": f"e-{number}",

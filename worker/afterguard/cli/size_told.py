@@ -122,7 +122,7 @@ def _settings_table(plan: Plan) -> Table:
     for name, value in (
         (
             "workers (replicas)",
-            f"{plan.fleet.likely.engines:,}, one for each {plan.rates.gpus} GPU",
+            f"{plan.fleet.likely.engines:,}, {gpus}",
         ),
         ("partitions of topics.events", f"{flow.partitions:,}"),
         ("engine.max_num_seqs", f"{chosen.max_num_seqs:,}"),
@@ -162,9 +162,9 @@ def _remarks(plan: Plan) -> Iterator[str]:
     workers = plan.fleet.likely.engines
     if workers > _MANY_WORKERS:
         yield (
-            f"{workers:,} workers are too many for one consumer group, where each change stops them "
-            "all for a moment: split by region, or let fewer workers share a pool of model servers "
-            "(docs/scaling.md)."
+            f"{workers:,} workers are too many for one consumer group, where each change stops "
+            "them all for a moment: split by region, or let fewer workers share a pool of model "
+            "servers (docs/scaling.md)."
         )
     if workers == 1:
         yield "While this one worker is away nothing is judged: two cost more and stand a failure."

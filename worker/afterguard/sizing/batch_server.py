@@ -19,11 +19,13 @@ class BatchServer(NamedTuple):
         floor_s: An event alone takes so long, seconds.
         work_s: An event costs so much of an engine that is never idle, seconds.
         slots: Events in it at once, at most.
+        tail: Of a hundred events the longest but one takes so many times the mean.
     """
 
     floor_s: float
     work_s: float
     slots: int
+    tail: float = 1.0
 
     def time_s(self, inside: float) -> float:
         """How long an event takes with so many inside, itself included, seconds."""
@@ -49,7 +51,8 @@ class Waits(NamedTuple):
         mean_wait_s: For a slot.
         p99_wait_s: For a slot, of a hundred events the last but one.
         mean_s: Waiting and engine together.
-        p99_s: The same; the wait's p99 and the time in an engine as full as it is then.
+        p99_s: The same; the wait's p99, and either an event of the mean's length in an engine as
+            full as it seldom is, or one with the tail's length in one as full as it often is.
     """
 
     utilisation: float
@@ -77,14 +80,14 @@ def waits(server: BatchServer, per_s: float) -> Waits:
     mean_wait_s = waiting / spare
     p99_wait_s = log(waiting / 0.01) / spare if waiting > 0.01 else 0.0
     in_engine = sum(n * p for n, p in enumerate(inside)) + server.slots * waiting * utilisation
-    mean_s = in_engine / per_s + mean_wait_s if per_s else server.time_s(1)
+    engine_s = in_engine / per_s if per_s else server.time_s(1)
     return Waits(
         utilisation,
         waiting,
         mean_wait_s,
         p99_wait_s,
-        mean_s,
-        p99_wait_s + server.time_s(_most(inside)),
+        mean_wait_s + engine_s,
+        p99_wait_s + max(server.time_s(_most(inside)), server.tail * engine_s),
     )
 
 
@@ -97,8 +100,11 @@ def after_burst_s(server: BatchServer, per_s: float, factor: float, burst_s: flo
         factor: Times as many come during the burst.
         burst_s: How long it lasts, seconds.
     """
-    backlog = max(0.0, (factor * per_s - server.capacity) * burst_s)
-    return backlog / server.capacity + server.time_s(server.slots if backlog else 1)
+    backlog = (factor * per_s - server.capacity) * burst_s
+    full_s = server.time_s(server.slots)
+    if backlog < 0:
+        return min(full_s, waits(server, factor * per_s).mean_s)
+    return backlog / server.capacity + full_s
 
 
 def drained_after_s(server: BatchServer, per_s: float, factor: float, burst_s: float) -> float:

@@ -23,6 +23,8 @@ SKEW: Final = 1.1
 """The busiest worker gets so many times the average: partitions and keys are never even."""
 MOST_REQUESTS: Final = 1_024
 """In one step; the published rates were reached with up to a thousand."""
+LENGTH_TAIL: Final = 2.5
+"""Of a hundred answers the longest but one has so many times the mean's tokens."""
 STEP_TOKENS: Final = 8_192
 _LIVE_BLOCKS_SHARE: Final = 0.8
 _MOST_ENGINES: Final = 1 << 20
@@ -136,7 +138,7 @@ def event_slots(requests_at_once: int, work: Work) -> int:
 
 def _server(read: float, step_s: float, slots: int, case: Case) -> BatchServer:
     seconds = (read / case.prefill + case.written / case.decode) / case.efficiency
-    return BatchServer(case.longest * step_s, seconds, slots)
+    return BatchServer(case.longest * step_s, seconds, slots, LENGTH_TAIL)
 
 
 def _fleet(traffic: Traffic, server: BatchServer, target: Target) -> Fleet:

@@ -8,6 +8,7 @@ from afterguard.contracts.words import Effort
 from afterguard.engine.tokens import estimate_tokens
 from afterguard.sizing.estimate import (
     EFFICIENCY,
+    LENGTH_TAIL,
     MOST_REQUESTS,
     SKEW,
     STEP_TOKENS,
@@ -236,6 +237,12 @@ def _fleet_told(asked: Asked) -> tuple[Assumption, ...]:
             f"{MOST_REQUESTS:,} at most, as far as the KV cache holds them",
             Basis.PUBLISHED,
             "the published runs sent 500 to 1,000 at once",
+        ),
+        Assumption(
+            "lengths of answers",
+            f"of a hundred the longest but one has {LENGTH_TAIL:g} times the mean's tokens",
+            Basis.ASSUMED,
+            "a gamma distribution of shape 4, as in the simulation (docs/scaling.md)",
         ),
         Assumption(
             "unevenness",

@@ -1,0 +1,1 @@
+"""`python -m benchmarks.scaling`: a simulated fleet, its load and its autoscaler."""

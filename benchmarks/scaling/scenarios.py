@@ -1,0 +1,72 @@
+"""The scenarios: an engine as `afterguard size` estimates it, under loads and autoscalers.
+
+One engine judges 9.5 events a second: the likely case of six policies, one request each, on an
+H100. Workers share nothing but the load, so what holds for five of them holds for five hundred.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from afterguard.contracts.words import Lane
+from afterguard.sizing.batch_server import BatchServer
+from benchmarks.scaling.arrivals import Burst, Load
+from benchmarks.scaling.autoscaler import Scaling
+from benchmarks.scaling.outcome import Scenario
+from benchmarks.scaling.worker import Rules
+
+ENGINE: Final = BatchServer(floor_s=1.05, work_s=0.0995, slots=170)
+"""Six policies, each a request of its own, on an H100 (likely case)."""
+LANES: Final = {Lane.LIVE: 0.5, Lane.STANDARD: 0.4, Lane.BACKFILL: 0.1}
+PARTITIONS: Final = 60
+GPUS: Final = (3, 4, 5, 6)
+LOADS: Final = (20.0, 25.0, 30.0, 35.0, 40.0, 50.0)
+FORWARDED: Final = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1)
+_HOUR_S: Final = 3600.0
+_RULES: Final = Rules(ENGINE)
+
+
+def loads(hours: float) -> Iterator[Scenario]:
+    """A fixed number of GPUs under a steady load with one burst, for each load."""
+    for gpus in GPUS:
+        for per_s in LOADS:
+            yield Scenario(
+                f"{gpus} GPUs, {per_s:g}/s", _steady(per_s, hours), _RULES, gpus, None, hours
+            )
+
+
+def prefilters(hours: float) -> Iterator[Scenario]:
+    """The same load with a prefilter that lets less and less through."""
+    for gpus in GPUS[:2]:
+        for forwarded in FORWARDED:
+            load = _steady(40.0, hours)._replace(forwarded=forwarded)
+            name = f"{gpus} GPUs, 40/s, {forwarded:.0%} forwarded"
+            yield Scenario(name, load, _RULES, gpus, None, hours)
+
+
+def autoscalers() -> Iterator[Scenario]:
+    """A day in four hours with a burst on its slope, under autoscalers that differ."""
+    day = Load(
+        20.0,
+        swing=0.6,
+        period_s=4 * _HOUR_S,
+        bursts=(Burst(1.25 * _HOUR_S, 600.0, 2.0),),
+        lanes=LANES,
+        partitions=PARTITIONS,
+    )
+    both = Scaling(2, 12)
+    for name, scaling, workers in (
+        ("fixed at the peak's size, 6", None, 6),
+        ("fixed at the average's size, 3", None, 3),
+        ("lag alone, 2,000 each", both._replace(oldest_s=None), 2),
+        ("oldest age alone, 30 s", both._replace(lag_each=None), 2),
+        ("lag and oldest age", both, 2),
+        ("both, down after 60 s", both._replace(down_window_s=60.0, down_every_s=30.0), 2),
+        ("both, a load takes 10 min", both._replace(load_s=600.0), 2),
+        ("both, never below 4", both._replace(least=4), 4),
+    ):
+        yield Scenario(name, day, _RULES, workers, scaling, 4.0)
+
+
+def _steady(per_s: float, hours: float) -> Load:
+    burst = Burst(hours * _HOUR_S / 2, 60.0, 1.5)
+    return Load(per_s, bursts=(burst,), lanes=LANES, partitions=PARTITIONS)
