@@ -1,11 +1,8 @@
-"""The metrics of policies: what is in force, how they are judged, and what that costs."""
+"""The metrics of policies: what is in force, and what versions on trial would change."""
 
 from typing import Final
 
-from afterguard.telemetry.compute_metric_list import COMPUTE_METRICS
 from afterguard.telemetry.metric import Metric
-from afterguard.telemetry.prefilter_metric_list import PREFILTER_METRICS
-from afterguard.telemetry.store_metric_list import STORE_METRICS
 
 POLICY_METRICS: Final[tuple[Metric, ...]] = (
     Metric(
@@ -34,7 +31,4 @@ POLICY_METRICS: Final[tuple[Metric, ...]] = (
         "`afterguard policies compare`",
         ("policy", "agreement"),
     ),
-    *STORE_METRICS,
-    *COMPUTE_METRICS,
-    *PREFILTER_METRICS,
 )

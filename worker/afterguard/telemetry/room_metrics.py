@@ -6,9 +6,8 @@ from typing import Any
 from prometheus_client import Counter
 
 from afterguard.telemetry.distribution import Spread
+from afterguard.telemetry.room_metric_list import ROOMS
 from afterguard.telemetry.tally import Tallies
-
-ROOMS = ("intake", "admit", "judge", "decide", "publish", "settle")
 
 
 class RoomTally:
@@ -47,7 +46,7 @@ class RoomMetrics:
 
     def __init__(self, made: Mapping[str, Any], tallies: Tallies) -> None:
         self.intake, self.admit, self.judge, self.decide, self.publish, self.settle = (
-            RoomTally(room, made["room_events_total"], made["room_seconds_total"], tallies)
+            RoomTally(room.name, made["room_events_total"], made["room_seconds_total"], tallies)
             for room in ROOMS
         )
         self.publish_seconds: Spread = made["publish_seconds"].labels()

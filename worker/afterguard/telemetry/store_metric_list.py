@@ -32,7 +32,7 @@ STORE_METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "policy_store_contact_age_seconds",
         "gauge",
-        "s",
+        "seconds",
         "Time since the policy store last answered; 0 without one.",
         "above 5: this worker learns of no change; look at Redis, or at the folder",
     ),
