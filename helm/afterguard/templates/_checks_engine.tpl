@@ -79,6 +79,9 @@ model.name {{ $model.name }} is a folder and nothing is mounted there: set model
 {{- if and (eq $cache.type "newClaim") (include "afterguard.severalWorkers" .) (not (has "ReadWriteMany" $cache.accessModes)) }}
 model.cache is a new claim of {{ join ", " $cache.accessModes }} for more than one worker: set model.cache.accessModes to [ReadWriteMany], or the type to emptyDir
 {{- end }}
+{{- if and (eq $cache.type "newClaim") (eq .Values.strategy.type "RollingUpdate") (not (regexMatch "^0%?$" (toString .Values.strategy.maxSurge))) (not (has "ReadWriteMany" $cache.accessModes)) }}
+strategy.maxSurge starts a worker beside the old one, and model.cache is a new claim of {{ join ", " $cache.accessModes }}: set maxSurge to 0, or model.cache.accessModes to [ReadWriteMany]
+{{- end }}
 {{- end }}
 {{- end -}}
 

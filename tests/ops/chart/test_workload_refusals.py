@@ -133,6 +133,10 @@ CONTRADICTIONS: Final[list[tuple[dict[str, Any], str]]] = [
         {"replicaCount": 2, "model": {"cache": {"type": "newClaim"}}},
         "set model.cache.accessModes to [ReadWriteMany]",
     ),
+    (
+        {"strategy": {"maxSurge": 1}, "model": {"cache": {"type": "newClaim"}}},
+        "strategy.maxSurge starts a worker beside the old one",
+    ),
     ({"networkPolicy": {"enabled": True}}, "keeps the worker from downloading its model"),
     # Workers.
     (
