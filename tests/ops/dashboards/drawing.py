@@ -121,7 +121,7 @@ def _panel(canvas: _Canvas, panel: dict[str, Any], answers: Answers) -> None:
     frame.set(xticks=[], yticks=[])
     for spine in frame.spines.values():
         spine.set_color(_EDGE)
-    canvas.say(x + 10, y + 16, panel["title"], weight="medium")
+    canvas.say(x + 10, y + 16, panel["title"], weight="bold")
     inner = _Box(x, y + 30, w, h - 30)
     found = list(_found(panel, answers))
     match panel["type"]:
@@ -270,7 +270,8 @@ def _axes_style(axes: Any, answers: Answers, defaults: dict[str, Any]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value, defaults)))
     step = (answers.ended - answers.began) / 5
     ticks = [answers.began + step * (number + 0.5) for number in range(5)]
-    axes.set_xticks(ticks, [datetime.fromtimestamp(it, UTC).strftime("%H:%M:%S") for it in ticks])
+    shown = "%H:%M:%S" if step < 120 else "%H:%M"
+    axes.set_xticks(ticks, [datetime.fromtimestamp(it, UTC).strftime(shown) for it in ticks])
 
 
 def _width(legend: str) -> float:

@@ -23,7 +23,7 @@ from afterguard.stream.kafka.admin import create_topics, plan_topics
 
 LOAD_S: Final = 60.0
 _READY_S: Final = 400.0
-_DRAIN_S: Final = 30.0
+_DRAIN_S: Final = 90.0
 _PARTITIONS: Final = 2
 _SEEN_S: Final = 90.0
 

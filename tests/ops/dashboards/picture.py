@@ -34,6 +34,8 @@ from afterguard.settings import Settings
 
 _LOAD_S: Final = 300.0
 _READY_S: Final = 600.0
+# Events a second, which two cores judge if nobody else uses them.
+_RATE: Final = 0.5
 _INSTANCE: Final = "worker-0"
 _POLICIES: Final = ["harassment", "spam-scams"]
 _FOOTER: Final = (
@@ -79,6 +81,7 @@ def _settings(bootstrap_servers: str, redis_url: str) -> Settings:
         "http": {"port": free_port()},
         "policies": {"only": _POLICIES},
         "engine": engine.model_dump(exclude_unset=True),
+        "delivery": {"drain_timeout_s": 1},
         # A token budget that a peak can fill.
         "intake": {"max_tokens_in_flight": 60_000, "min_tokens_in_flight": None},
     }
@@ -105,7 +108,7 @@ async def _load(settings: Settings, load_s: float) -> None:
                 str(event["conversation_id"]).encode(),
                 headers=[("traceparent", f"00-{trace}-{trace[16:]}-01".encode())],
             )
-            await asyncio.sleep(1 / (0.7 + 0.5 * sin(4 * pi * gone / load_s)))
+            await asyncio.sleep(1 / (_RATE * (1 + 0.7 * sin(4 * pi * gone / load_s))))
 
 
 def _answers(prometheus: Prometheus, began: float, ended: float) -> Answers:

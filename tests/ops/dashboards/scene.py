@@ -83,6 +83,8 @@ def settings(
         "policies": {"directory": folder / "policies"},
         "prefilter": {"directory": folder / "classifiers", "bypass_share": 0.5},
         "dead_letters": {"flood_count": FLOOD},
+        # What is in flight when the scene ends is of no use to anybody.
+        "delivery": {"drain_timeout_s": 1},
         **(_judging() if name == JUDGING else _busy(server_url)),
     }
     return Settings.model_validate(values)

@@ -8,6 +8,9 @@ from tests.ops.dashboards import queries
 from tests.ops.dashboards.live import Live
 from tests.ops.dashboards.queries import Query
 
+from afterguard.telemetry.metric import Metric
+from afterguard.telemetry.metric_list import METRICS
+
 ALL = [*queries.of_panels(), *queries.of_annotations()]
 
 
@@ -27,6 +30,12 @@ def test_a_query_is_valid_and_asks_for_metrics_that_exist(query: Query) -> None:
 def test_only_the_chosen_workers_answer(query: Query) -> None:
     selectors = query.expr.count("afterguard_") + query.expr.count("vllm:")
     assert query.expr.count('{job=~"$job", instance=~"$instance"') == selectors
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda it: it.name)
+def test_every_metric_is_shown_somewhere(metric: Metric) -> None:
+    name = f"afterguard_{metric.name}"
+    assert any(it.startswith(name) for query in ALL for it in queries.metrics_of(query.asked()))
 
 
 # One start of everything for all queries: it takes two minutes, more beside other work.

@@ -9,7 +9,8 @@ def told(value: float, defaults: dict[str, Any]) -> str:
     """A value in the unit of its panel."""
     unit, decimals = defaults["unit"], defaults.get("decimals")
     if unit == "percentunit":
-        return f"{100 * value:.{decimals or 0}f}%"
+        few = 1 if 0 < value < 0.1 else 0
+        return f"{100 * value:.{few if decimals is None else decimals}f}%"
     if unit == "s":
         return _seconds(value, decimals)
     number = f"{value:.{decimals}f}" if decimals is not None else f"{value:.3g}"
