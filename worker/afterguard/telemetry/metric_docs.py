@@ -22,9 +22,9 @@ Each worker shows its own at `http://HOST:9108/metrics`, those of the engine in 
   `--enable-feature=exemplar-storage`.
 - **Labels** take their values from closed sets: policies, outcomes, partitions. No message, id or
   free text ever stands in one.
-- **How many series.** One worker shows at most {MOST.fixed}, {MOST.policy} more for each policy, and
-  {MOST.partition} more for each of its partitions. Most policies stay below a third of that, since few
-  outcomes lead to many actions. What was counted for a policy stays until the worker ends.
+- **How many series.** One worker shows at most {MOST.fixed}, {MOST.policy} more for each policy,
+  and {MOST.partition} more for each of its partitions. Most policies stay below a third of that,
+  since few outcomes lead to many actions. What a policy has counted stays until the worker ends.
 """
 
 _ROOMS = """Every event goes through six rooms. Each counts the events that leave it, those that
