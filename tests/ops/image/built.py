@@ -31,6 +31,8 @@ def cpu_image(podman: Podman) -> str:
         podman.build(ROOT, tag, *arguments)
         for image in dict.fromkeys(before):
             podman("rmi", "--force", image, check=False)
+        # Layers of builds long past.
+        podman("image", "prune", "--force", "--filter=until=48h", check=False)
     return tag
 
 
