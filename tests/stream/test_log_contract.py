@@ -257,6 +257,17 @@ async def test_lag_is_what_lies_between_position_and_end(log: Log) -> None:
         assert consumer.lag() == {Partition(topic, 0): 0}
 
 
+async def test_lag_is_known_before_anything_is_taken(log: Log) -> None:
+    topic = await log.topic(partitions=1)
+    await write(log, numbered(topic, 10))
+    async with member(log, topic) as first:
+        await take(first, 4)
+        assert await first.commit({Partition(topic, 0): 4})
+    async with member(log, topic) as second, asyncio.timeout(20):
+        while second.lag() != {Partition(topic, 0): 6}:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_missing_topic_is_told_and_not_made(log: Log) -> None:
     consumer = log.consumer("log.nobody-made-this", "g.missing")
     with pytest.raises(TopicMissing, match=r"log\.nobody-made-this"):

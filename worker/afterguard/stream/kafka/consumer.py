@@ -25,7 +25,7 @@ from afterguard.delivery.allowance import Allowance
 from afterguard.stream.kafka.admin import missing_topics
 from afterguard.stream.kafka.beginnings import Beginnings, Placed
 from afterguard.stream.kafka.connection import put_away
-from afterguard.stream.kafka.consumer_client import ConsumerClients
+from afterguard.stream.kafka.consumer_client import ConsumerClients, state_of
 from afterguard.stream.kafka.membership import Membership
 from afterguard.stream.kafka.security import security_arguments
 from afterguard.stream.kafka.stable_offsets import stable_offsets
@@ -291,9 +291,12 @@ class KafkaConsumer:
         if client is None:
             return found
         for partition in client.assignment():
-            end, position = client.highwater(partition), self._next.get(partition)
-            if end is not None and position is not None:
-                found[Partition(partition.topic, partition.partition)] = max(0, end - position)
+            state = state_of(client, partition)
+            if state is None or state.highwater is None or not state.has_valid_position:
+                continue
+            # Before the first record is taken, the client alone knows where reading begins.
+            position = self._next.get(partition, state.position)
+            found[Partition(*partition)] = max(0, state.highwater - position)
         return found
 
     async def stop(self) -> None:
