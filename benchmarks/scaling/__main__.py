@@ -7,6 +7,8 @@ look; exits with 1 when it fails.
 import argparse
 import csv
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from benchmarks.scaling.fleet import Moment
@@ -25,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hours", type=float, default=0.5, help="of each fixed fleet")
+    parser.add_argument("--jobs", type=int, default=2, help="scenarios at once")
     parser.add_argument("--csv", type=Path, help="also write the rows there")
     parser.add_argument("--picture", type=Path, help="also draw them there, as a PNG")
     asked = parser.parse_args()
@@ -33,16 +36,17 @@ def main() -> None:
 
     def tell(scenarios: Iterable[Scenario]) -> list[Outcome]:
         rows = []
-        for scenario in scenarios:
-            outcome, paths[scenario.name] = simulate(scenario, asked.seed)
+        for outcome, path in pool.map(simulate, scenarios, repeat(asked.seed)):
             print(_row(outcome), flush=True)
             rows.append(outcome)
+            paths[outcome.name] = path
         told.extend(rows)
         return rows
 
-    print(_HEAD)
-    by_load, by_share = tell(loads(asked.hours)), tell(prefilters(asked.hours))
-    tell(autoscalers())
+    print(_HEAD, flush=True)
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        by_load, by_share = tell(loads(asked.hours)), tell(prefilters(asked.hours))
+        tell(autoscalers())
     if asked.csv:
         with asked.csv.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

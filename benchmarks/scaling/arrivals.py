@@ -36,6 +36,7 @@ class Load(NamedTuple):
         forwarded: Share that the prefilter lets through to the model.
         lanes: Share of each lane.
         partitions: Keys are spread over so many.
+        hot: Share of one conversation that is busier than all: all of it is in partition 0.
     """
 
     per_s: float
@@ -45,6 +46,7 @@ class Load(NamedTuple):
     forwarded: float = 1.0
     lanes: Mapping[Lane, float] = {Lane.LIVE: 1.0}
     partitions: int = 12
+    hot: float = 0.0
 
     def rate(self, now: float) -> float:
         """A second, at that time."""
@@ -95,6 +97,7 @@ def messages(load: Load, until_s: float, seed: int, *, shape: float | None) -> I
         # Drawn before it is decided whether one comes: a change of the rate changes no other.
         lane = lanes[0] if len(lanes) == 1 else random.choices(lanes, weights)[0]
         partition, asked = random.randrange(load.partitions), random.random() < load.forwarded
+        partition = 0 if load.hot and random.random() < load.hot else partition
         size = 1.0 if shape is None else random.gammavariate(shape, 1 / shape)
         if random.random() * highest < load.rate(now):
             yield Message(now, lane, partition, asked=asked, size=size)

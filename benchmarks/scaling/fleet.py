@@ -128,7 +128,8 @@ class Fleet:
     def _scale(self, moment: Moment, now: float) -> None:
         if self._autoscaler is None or self._scaling is None:
             return
-        wanted = self._autoscaler.look(Seen(moment.waiting, moment.oldest_s), moment.pods, now)
+        seen = Seen(moment.waiting, moment.oldest_s, moment.ready, moment.pods)
+        wanted = self._autoscaler.look(seen, now)
         self._loading.extend([now + self._scaling.load_s] * max(0, wanted - moment.pods))
         if wanted < moment.pods:
             if self._loading:

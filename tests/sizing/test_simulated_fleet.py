@@ -69,7 +69,9 @@ def test_whatever_comes_has_one_fate_at_every_moment(drawn: Chance) -> None:
         shed_after_s={Lane.BACKFILL: 3},
         shed_above=drawn.shed_above,
     )
-    scaling = Scaling(1, 5, 20, 3, poll_s=5, load_s=7, down_window_s=9, down_every_s=4)
+    scaling = Scaling(
+        1, 5, 20, 3, poll_s=5, load_s=7, down_window_s=9, down_every_s=4, up_every_s=5
+    )
     rules = Rules(BatchServer(0.3, 0.1, 6), judging, drawn.in_flight)
     fleet = Fleet(load, rules, drawn.workers, scaling=scaling)
     for moment in fleet.run(60, drawn.seed, every_s=0.5):
@@ -129,14 +131,31 @@ def test_as_many_come_as_the_curve_and_its_burst_say() -> None:
 
 def test_the_autoscaler_goes_up_at_once_and_down_only_after_its_window() -> None:
     autoscaler = Autoscaler(Scaling(1, 10, 100, None, down_window_s=300, down_every_s=60))
-    assert autoscaler.look(Seen(450, 5), 2, 0) == 5
-    assert autoscaler.look(Seen(0, 0), 5, 290) == 5
-    assert autoscaler.look(Seen(0, 0), 5, 310) == 4
-    assert autoscaler.look(Seen(0, 0), 4, 340) == 4
-    assert autoscaler.look(Seen(0, 0), 4, 371) == 3
+    assert autoscaler.look(Seen(450, 5, 2, 2), 0) == 5
+    assert autoscaler.look(Seen(0, 0, 5, 5), 290) == 5
+    assert autoscaler.look(Seen(0, 0, 5, 5), 310) == 4
+    assert autoscaler.look(Seen(0, 0, 4, 4), 340) == 4
+    assert autoscaler.look(Seen(0, 0, 4, 4), 371) == 3
 
 
-def test_the_oldest_age_asks_for_workers_in_proportion() -> None:
+def test_no_more_pods_come_at_once_than_are_allowed() -> None:
+    autoscaler = Autoscaler(Scaling(1, 100, 100, None, up_most=4, up_every_s=60))
+    pods = [autoscaler.look(Seen(9_000, 5, 2, 2), 0)]
+    pods.append(autoscaler.look(Seen(9_000, 5, 2, pods[-1]), 30))
+    pods.append(autoscaler.look(Seen(9_000, 5, 2, pods[-1]), 60))
+    assert pods == [6, 6, 10]
+
+
+def test_the_oldest_age_as_a_ratio_asks_for_workers_in_proportion_to_those_that_judge() -> None:
     autoscaler = Autoscaler(Scaling(1, 10, None, 30, up_most=10))
-    assert autoscaler.look(Seen(0, 31), 4, 0) == 4
-    assert autoscaler.look(Seen(0, 60), 4, 30) == 8
+    assert autoscaler.look(Seen(0, 31, 4, 4), 0) == 4
+    assert autoscaler.look(Seen(0, 60, 4, 4), 30) == 8
+    # Those that load do not judge yet: the same age asks for no more on their account.
+    assert autoscaler.look(Seen(0, 60, 4, 8), 60) == 8
+
+
+def test_the_oldest_age_as_an_average_does_not_know_how_many_there_are() -> None:
+    autoscaler = Autoscaler(Scaling(1, 10, None, 30, by_ratio=False))
+    assert autoscaler.look(Seen(0, 60, 1, 1), 0) == 2
+    # Eight that are all behind are seven a moment later: two are what it asks for.
+    assert autoscaler.look(Seen(0, 60, 8, 8), 30) == 7
