@@ -61,9 +61,6 @@ podDisruptionBudget.minAvailable is {{ $pdb.minAvailable }} of {{ int .Values.re
 {{- if and (hasPrefix "latest" $image.tag) (not $image.digest) }}
 image.tag is {{ $image.tag }}: name a version, so that every worker runs the same one and a rollback goes back
 {{- end }}
-{{- if and $image.tag (not (trim $image.tag)) }}
-image.tag is blank: name a version, or leave it out
-{{- end }}
 {{- if regexMatch "(@|:[^/]*$)" $image.repository }}
 image.repository {{ $image.repository }} holds a tag or a digest: write it into image.tag or image.digest
 {{- end }}

@@ -1,13 +1,22 @@
 """What contradicts itself is refused before anything is changed, in one sentence that names it."""
 
+import re
 from typing import Any, Final
 
 import pytest
-from tests.ops.chart.rendered import HELMS, Helm, minimal, refused, render
+from tests.ops.chart.rendered import CHART, HELMS, Helm, minimal, refused, render
 
 SASL: Final = {"securityProtocol": "sasl_ssl"}
 SCRAM: Final = {"mechanism": "SCRAM-SHA-512", "username": "me", "existingSecret": "login"}
 OPENAI: Final = {"kind": "openai", "baseUrl": "http://vllm:8000/v1"}
+
+CHECKS: Final = (
+    "_checks.tpl",
+    "_checks_engine.tpl",
+    "_checks_pod.tpl",
+    "_checks_repeats.tpl",
+    "_checks_stream.tpl",
+)
 
 # Values over the least ones, and a part of what must be said.
 CONTRADICTIONS: Final[list[tuple[dict[str, Any], str]]] = [
@@ -208,7 +217,29 @@ CONTRADICTIONS: Final[list[tuple[dict[str, Any], str]]] = [
     ({"podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels sets app.kubernetes.io/name"),
     ({"commonLabels": {"helm.sh/chart": "x"}}, "commonLabels sets helm.sh/chart"),
     ({"podAnnotations": {"checksum/config": "x"}}, "podAnnotations sets checksum/config"),
+    ({"image": {"tag": "latest-gpu"}}, "image.tag is latest-gpu"),
+    # Settings.
     ({"settings": {"judging": "fast"}}, "settings.judging must be a section"),
+    (
+        {"kafka": {"groupId": "a"}, "settings": {"kafka": {"group_id": "b"}}},
+        'settings.kafka.group_id ("b") and kafka.groupId ("a") say different things',
+    ),
+    (
+        {
+            "redis": {"existingSecret": "s", "urlKey": "url"},
+            "settings": {"redis": {"url": "redis://r"}},
+        },
+        "settings.redis.url and redis.urlKey say different things",
+    ),
+    (
+        {"settings": {"kafka": {"sasl_password": "x"}}},
+        "settings.kafka.sasl_password is a secret",
+    ),
+    (
+        {"settings": {"engine": {"args": {"hf_token": "x"}}}},
+        "settings.engine.args.hf_token is a secret",
+    ),
+    ({"redis": {"url": "redis://:x@valkey:6379"}}, "redis.url holds a password"),
 ]
 
 
@@ -216,6 +247,25 @@ CONTRADICTIONS: Final[list[tuple[dict[str, Any], str]]] = [
 def test_a_contradiction_is_refused(values: dict[str, Any], sentence: str) -> None:
     told = [line for line in refused(minimal(values)).splitlines() if sentence in line]
     assert len(told) == 1
+
+
+def sentences() -> list[re.Pattern[str]]:
+    """What the templates can say, with anything where a value is filled in."""
+    found = []
+    for file in CHECKS:
+        text = (CHART / "templates" / file).read_text(encoding="utf-8")
+        text = re.sub(r"\{\{-? */\*.*?\*/ *-?\}\}", "", text, flags=re.DOTALL)
+        for line in text.splitlines():
+            words = re.split(r"\{\{.*?\}\}", line)
+            if "".join(words).strip() and not line.startswith("{{-"):
+                found.append(re.compile(".*".join(map(re.escape, words))))
+    return found
+
+
+def test_every_sentence_is_proved_by_a_contradiction_above() -> None:
+    told = [line for values, _ in CONTRADICTIONS for line in refused(minimal(values)).splitlines()]
+    unheard = [it.pattern for it in sentences() if not any(map(it.fullmatch, told))]
+    assert unheard == []
 
 
 @pytest.mark.parametrize("helm", HELMS)

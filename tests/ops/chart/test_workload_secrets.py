@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.ops.chart.rendered import HELMS, Helm, minimal, only, render
+from tests.ops.chart.rendered import CHART, HELMS, Helm, minimal, only, render
 from tests.ops.chart.workload import (
-    CHART,
     container,
     example,
     mounts,

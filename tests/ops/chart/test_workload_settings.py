@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from tests.ops.chart.rendered import CHART, HELMS, Helm, minimal, only, refused, render
 from tests.ops.chart.workload import deployment, mounts, settings_text, volumes, worker
 
+from afterguard.contracts.words import Lane
 from afterguard.policy.registry import policy_files
 from afterguard.settings import ENV_PREFIX, Settings, load_settings
 
@@ -59,8 +60,8 @@ def test_numbers_and_nothings_arrive_as_they_were_written(helm: Helm, tmp_path: 
     settings = loaded(values, helm, tmp_path)
     assert settings.intake.max_tokens_in_flight == 20_000_000
     assert settings.intake.resume_share == 0.55
-    assert settings.judging.deadline_s["backfill"] is None
-    assert settings.judging.deadline_s["live"] == 12.5
+    assert settings.judging.deadline_s[Lane.BACKFILL] is None
+    assert settings.judging.deadline_s[Lane.LIVE] == 12.5
     assert settings.kafka.fetch_max_bytes == 16_777_217
     assert settings.decide.expires_after_s == 315_360_000
 
