@@ -116,8 +116,8 @@ async def collecting(collector: Collector | None = None) -> AsyncIterator[Collec
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await (site := web.TCPSite(runner, "127.0.0.1", collector.port)).start()
-        collector.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        await web.TCPSite(runner, "127.0.0.1", collector.port).start()
+        collector.port = runner.addresses[0][1]
         yield collector
     finally:
         await runner.cleanup()

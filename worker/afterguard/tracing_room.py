@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,11 +28,19 @@ _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*([\x21-\x7e][\
 
 
 class TracingRoom(NamedTuple):
-    """Who follows events, and what is started and ended for it."""
+    """Who follows events, and what is started and ended for it.
+
+    Attributes:
+        tracing: Who follows events.
+        start: What is started before the first.
+        stop: What is ended after the last.
+        reaches: Whether the collector takes exports; blocks. None while tracing is off.
+    """
 
     tracing: Tracing
     start: Act
     stop: Act
+    reaches: Callable[[], bool] | None = None
 
 
 def tracing_room(settings: Settings, metrics: Metrics) -> TracingRoom:
@@ -66,7 +74,10 @@ def tracing_room(settings: Settings, metrics: Metrics) -> TracingRoom:
             )
 
     return TracingRoom(
-        SampledTracing(export.hand_in, names, share=section.sample_share), start, stop
+        SampledTracing(export.hand_in, names, share=section.sample_share),
+        start,
+        stop,
+        export.reaches,
     )
 
 

@@ -23,7 +23,7 @@ def doctor_command(
     config: Path | None = CONFIG,
     as_json: bool = typer.Option(False, "--json", help="Print the findings as JSON."),
 ) -> None:
-    """Check settings, policies, broker, topics, Redis, engine, model and GPU.
+    """Check settings, policies, broker, topics, Redis, engine, model, GPU and collector of traces.
 
     Says what to do about each thing that is wrong. Ends with 0 when the worker could start, else
     with 1; a note keeps no worker from starting.

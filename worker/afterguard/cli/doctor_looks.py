@@ -17,8 +17,11 @@ from afterguard.policy.registry import load_policies
 from afterguard.settings import Settings
 from afterguard.state.connection import look
 from afterguard.stream.kafka.admin import missing_topics
+from afterguard.telemetry.metrics import Metrics
+from afterguard.tracing_room import tracing_room
 
 _BROKER_S: Final = 5.0
+_COLLECTOR_S: Final = 3.0
 _WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 
 
@@ -44,7 +47,7 @@ Look = Callable[[Settings], Awaitable[list[Finding]]]
 
 async def examine(settings: Settings) -> list[Finding]:
     """All looks, told in the order in which a start would need them."""
-    looks: tuple[Look, ...] = (_input, _policies, _broker, _redis, _engine)
+    looks: tuple[Look, ...] = (_input, _policies, _broker, _redis, _engine, _tracing)
     found = await asyncio.gather(*(look(settings) for look in looks))
     return [Finding("settings", ok=True, found="no contradictions"), *chain.from_iterable(found)]
 
@@ -107,6 +110,24 @@ async def _redis(settings: Settings) -> list[Finding]:
     found = f"{fault}; the worker would go on without it, marked degraded"
     remedy = "check redis.url (AFTERGUARD_REDIS__URL) and the server"
     return [Finding("redis", ok=None, found=found, remedy=remedy)]
+
+
+async def _tracing(settings: Settings) -> list[Finding]:
+    section = settings.tracing
+    if not section.enabled:
+        return []
+    patience = min(_COLLECTOR_S, section.timeout_s or _COLLECTOR_S)
+    hurried = section.model_copy(update={"timeout_s": patience})
+    try:
+        room = tracing_room(settings.model_copy(update={"tracing": hurried}), Metrics())
+    except SettingsError as error:
+        remedy = "correct the setting that is named; docs/tracing.md"
+        return [Finding("tracing", ok=False, found=it, remedy=remedy) for it in error.problems]
+    if room.reaches is not None and await asyncio.to_thread(room.reaches):
+        return [Finding("tracing", ok=True, found="the collector takes spans")]
+    found = "the collector takes no spans; the worker would go on without it"
+    remedy = "check tracing.endpoint, tracing.headers_file and the collector"
+    return [Finding("tracing", ok=None, found=found, remedy=remedy)]
 
 
 async def _engine(settings: Settings) -> list[Finding]:

@@ -113,6 +113,10 @@ class SpanExport:
         for span in spans:
             self._end(tracer, context, span)
 
+    def reaches(self) -> bool:
+        """Whether the collector takes an export, one without spans; may take `timeout_s`."""
+        return self._exporter.export(()) is SpanExportResult.SUCCESS
+
     def end(self) -> None:
         """Send what waits, then end the thread; may take half a minute."""
         if self._provider is not None:
