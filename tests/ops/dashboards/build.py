@@ -141,8 +141,13 @@ def _annotations() -> Iterator[dict[str, Any]]:
         (
             "Workers that started",
             "blue",
-            "{{instance}} started ({{version}})",
-            "afterguard_build_info{$here} unless afterguard_build_info{$here} offset 1m",
+            "{{instance}} started",
+            # New to Prometheus, and not only missed for some scrapes; or begun anew in its place.
+            (
+                "(count by (instance) (afterguard_build_info{$here}) unless count by (instance) "
+                "(last_over_time(afterguard_build_info{$here}[10m] offset 1m))) "
+                "or max by (instance) (resets(afterguard_events_received_total{$here}[1m])) > 0"
+            ),
         ),
         (
             "Engine restarts",

@@ -1,7 +1,7 @@
 """A real Prometheus that has scraped two real workers under load, for tests to ask."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from tests.ops.dashboards import load, scene
 from tests.ops.dashboards.moody_server import MoodyServer
 from tests.ops.dashboards.prometheus import SCRAPE_S, Prometheus, Series, rule_files
 
+from afterguard.contracts.releases import Change
 from afterguard.embedded.broker import EmbeddedBroker
 from afterguard.embedded.demo_worker import DemoWorker
 from afterguard.embedded.valkey import EmbeddedValkey
@@ -122,7 +123,7 @@ async def _loaded(
         group.create_task(load.steady(servers, judging, 1, ends))
         group.create_task(load.rough(servers, busy, 6, ends))
         await asyncio.sleep(load_s / 4)
-        await _change_policies(redis_url)
+        await change_policies(redis_url, scene.changes())
         await load.burst(servers, busy, 150)
         await asyncio.sleep(load_s * 3 / 4)
         ends.set()
@@ -136,10 +137,11 @@ async def _seen(prometheus: Prometheus, expr: str) -> None:
             await asyncio.sleep(SCRAPE_S)
 
 
-async def _change_policies(redis_url: str) -> None:
+async def change_policies(redis_url: str, changes: Sequence[Change]) -> None:
+    """Tell running workers of these, one after the other."""
     store = RedisPolicyStore(RedisSettings(url=SecretStr(redis_url)))
     try:
-        for change in scene.changes():
+        for change in changes:
             state = await store.state()
             await store.change(change, expected=state.revision)
     finally:

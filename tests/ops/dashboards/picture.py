@@ -19,10 +19,12 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 from tests.ops.dashboards.drawing import Answers, draw
-from tests.ops.dashboards.live import started
+from tests.ops.dashboards.live import change_policies, started
 from tests.ops.dashboards.prometheus import Prometheus, Series
 from tests.ops.dashboards.queries import FOLDER, Query, load, metrics_of
+from tests.ops.dashboards.scene import change
 
+from afterguard.contracts.releases import Act, Change
 from afterguard.contracts.words import Effort
 from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS, EmbeddedBroker
 from afterguard.embedded.cpu_engine import cpu_engine_settings, prepare_environment
@@ -35,13 +37,14 @@ from afterguard.settings import Settings
 _LOAD_S: Final = 300.0
 _READY_S: Final = 600.0
 # Events a second, which two cores judge if nobody else uses them.
-_RATE: Final = 0.5
+_RATE: Final = 0.2
 _INSTANCE: Final = "worker-0"
 _POLICIES: Final = ["harassment", "spam-scams"]
 _FOOTER: Final = (
     "Drawn with matplotlib, not by Grafana, from the queries of deploy/grafana/overview.json. "
     "One worker; engine: vLLM on a CPU with {model},\nwhich is too small to follow a policy: the "
-    "run is real, its verdicts mean nothing. Policies: {policies}. Events: the demo's."
+    "run is real, its verdicts mean nothing. Policies: {policies}. Events: the demo's. Purple: a "
+    "policy was changed. Points: single events, each with its trace."
 )
 
 
@@ -57,7 +60,10 @@ async def picture(out: Path, load_s: float) -> None:
         worker = await started(stack, settings, folder / _INSTANCE)
         await worker.ready(print, _READY_S)
         began = time()
-        await _load(settings, load_s)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_load(settings, load_s))
+            await asyncio.sleep(load_s / 2)
+            await change_policies(valkey.url, [_edit()])
         answers = _answers(prometheus, began + 10, time())
         words = {"model": settings.engine.model_name, "policies": ", ".join(_POLICIES)}
         overview = load(FOLDER / "overview.json")
@@ -86,6 +92,13 @@ def _settings(bootstrap_servers: str, redis_url: str) -> Settings:
         "intake": {"max_tokens_in_flight": 60_000, "min_tokens_in_flight": None},
     }
     return Settings.model_validate(values)
+
+
+def _edit() -> Change:
+    """Something to see in the middle: a policy gets another owner, and so a new version."""
+    text = Path("policies/spam-scams.md").read_text(encoding="utf-8")
+    edited = text.replace("owner: ", "owner: night-shift-of-", 1)
+    return change("spam-scams", edited, Act.ACTIVATE)
 
 
 async def _load(settings: Settings, load_s: float) -> None:

@@ -48,9 +48,9 @@ def fit_classifier(folder: Path) -> None:
 def changes() -> list[Change]:
     """An edit of `queue` that goes into force, another on trial, and one that no worker can use."""
     return [
-        _change("queue", _queue("day-shift"), Act.ACTIVATE),
-        _change("queue", _queue("night-shift"), Act.SHADOW, share=0.5),
-        _change("places", _places(_PREFILTER.replace("sellers", "nobody")), Act.ACTIVATE),
+        change("queue", _queue("day-shift"), Act.ACTIVATE),
+        change("queue", _queue("night-shift"), Act.SHADOW, share=0.5),
+        change("places", _places(_PREFILTER.replace("sellers", "nobody")), Act.ACTIVATE),
     ]
 
 
@@ -126,7 +126,8 @@ def _places(front: str) -> str:
     return text.replace("[0.3, 0.7]", "[0.49, 0.5]").replace("Q1", "P1").replace("Q2", "P2")
 
 
-def _change(policy_id: str, text: str, act: Act, **fields: Any) -> Change:
+def change(policy_id: str, text: str, act: Act, **fields: Any) -> Change:
+    """A change of a policy's version."""
     version = parse_policy(text, Path(f"{policy_id}.md")).version
     release = Release(text)
     return Change(
