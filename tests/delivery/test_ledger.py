@@ -167,3 +167,23 @@ class LedgerLife(RuleBasedStateMachine):
 
 
 TestLedgerLife = LedgerLife.TestCase
+
+
+@given(st.permutations(range(12)), st.sets(st.integers(1, 12)))
+def test_what_the_position_went_past_is_told_once_with_when_it_was_settled(
+    order: list[int], commits: set[int]
+) -> None:
+    now = 0.0
+    ledger = Ledger(release=lambda _: None, clock=lambda: now)
+    entries = [ledger.admit(offset, 1, 0.0) for offset in range(12)]
+    told, since = 0, 0.0
+    for done, offset in enumerate(order, start=1):
+        now = float(done)
+        entries[offset].settle()
+        if done in commits:
+            passed = ledger.passed
+            ledger.committed(passed)
+            told, since = told + passed.events, since + passed.since
+            assert told == (ledger.position or 0)
+    left = ledger.passed
+    assert (told + left.events, since + left.since) == (12, sum(range(1, 13)))
