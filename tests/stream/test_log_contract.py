@@ -173,19 +173,6 @@ async def test_a_group_without_a_commit_begins_at_the_beginning(log: Log) -> Non
         assert (await take(consumer, 1))[0].coordinates.offset == 0
 
 
-async def test_where_reading_began_is_told_of_partitions_without_a_commit(log: Log) -> None:
-    topic = await log.topic(partitions=2)
-    one, other = Partition(topic, 0), Partition(topic, 1)
-    async with member(log, topic) as first:
-        await until(lambda: len(first.begun()) == 2, first)
-        assert first.begun() == {one: 0, other: 0}
-        assert await first.commit({one: 0})
-    async with member(log, topic) as second:
-        await until(lambda: bool(second.begun()), second)
-        assert await nothing_more(second)
-        assert second.begun() == {other: 0}
-
-
 async def test_partitions_are_revoked_before_they_are_dealt_out_anew(log: Log) -> None:
     topic = await log.topic(partitions=2)
     first, second = Listening(), Listening()
