@@ -20,6 +20,9 @@ terminationGracePeriodSeconds is {{ $given }} and a drain may take {{ $needed }}
 {{- end -}}
 
 {{- define "afterguard.check.start" -}}
+{{- if regexMatch "^(127\\.|localhost$|::1$)" .Values.http.host }}
+http.host is {{ .Values.http.host }}: probes and readers of metrics come from outside the pod and would find nobody; 0.0.0.0, or :: where there is IPv6 alone
+{{- end }}
 {{- $budget := int (include "afterguard.startupBudget" .) -}}
 {{- $deadline := int (include "afterguard.progressDeadline" .) -}}
 {{- $config := include "afterguard.config" . | fromYaml -}}

@@ -171,6 +171,7 @@ CONTRADICTIONS: Final[list[tuple[dict[str, Any], str]]] = [
         {"startupProbe": {"failureThreshold": 20}},
         "startupProbe gives up after 200 s while settings.engine.start_timeout_s is 1800",
     ),
+    ({"http": {"host": "127.0.0.1"}}, "http.host is 127.0.0.1: probes and readers of metrics"),
     ({"progressDeadlineSeconds": 1800}, "progressDeadlineSeconds is 1800 and a start may take"),
     ({"strategy": {"maxUnavailable": 0}}, "no rollout could begin"),
     ({"strategy": {"maxSurge": "0%", "maxUnavailable": "0%"}}, "no rollout could begin"),

@@ -86,7 +86,7 @@ def values(kafka: Broker) -> dict[str, Any]:
             "replication": 1,
             "createJob": {"enabled": True},
         },
-        "http": {"port": free_port(), "host": "127.0.0.1"},
+        "http": {"port": free_port()},
     }
 
 
