@@ -16,6 +16,7 @@ from tests.onlooker import read_topic
 from tests.ops.image.container import exit_code, log_of, once, running
 from tests.ops.image.podman import Podman
 
+from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS
 from afterguard.embedded.process import free_port
 
 EVENTS: Final = 60
@@ -30,6 +31,7 @@ def settings(kafka: Broker) -> dict[str, str]:
     return {
         "AFTERGUARD_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "AFTERGUARD_KAFKA__GROUP_ID": f"image-{mark}",
+        "AFTERGUARD_KAFKA__EMPTY_FETCH_PAUSE_MS": str(EMPTY_FETCH_PAUSE_MS),
         "AFTERGUARD_ENGINE__KIND": "null",
         "AFTERGUARD_HTTP__PORT": str(free_port()),
         "AFTERGUARD_TOPICS__EVENTS": f"chat.events.{mark}",
