@@ -23,7 +23,6 @@ from afterguard.state.settings import RedisSettings
 from afterguard.stream.kafka.admin import create_topics, plan_topics
 
 LOAD_S: Final = 60.0
-_READY_S: Final = 400.0
 _DRAIN_S: Final = 90.0
 _PARTITIONS: Final = 2
 _SEEN_S: Final = 90.0
@@ -92,7 +91,7 @@ async def live(folder: Path, load_s: float = LOAD_S) -> AsyncIterator[Live]:
         at_first = time()
         running = [await started(stack, each, folder / name) for name, each in workers.items()]
         for worker in running:
-            await worker.ready(lambda _: None, _READY_S)
+            await worker.ready(lambda _: None, scene.READY_S)
         began = time()
         await _loaded(broker.bootstrap_servers, valkey.url, workers, load_s)
         await _seen(prometheus, "sum(afterguard_flood) > 0")

@@ -75,6 +75,7 @@ def _settings(bootstrap_servers: str, redis_url: str) -> Settings:
     engine = cpu_engine_settings(
         prepare_model(),
         max_num_seqs=8,
+        start_timeout_s=_READY_S,
         reasoning_max_tokens={Effort.LOW: 4, Effort.MEDIUM: 8, Effort.HIGH: 8},
     )
     values: dict[str, Any] = {

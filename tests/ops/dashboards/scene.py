@@ -24,6 +24,8 @@ JUDGING: Final = "judging"
 BUSY: Final = "busy"
 # Of one cause, after which intake of the busy worker is held; the scene ends with such a flood.
 FLOOD: Final = 40
+# A start of vLLM takes half a minute on two idle cores, and many times that on busy ones.
+READY_S: Final = 600.0
 
 _SECOND_LOOK: Final = "second_look: {effort: medium, severity: high}\n"
 _PREFILTER: Final = "prefilter: {classifier: sellers, target_recall: 0.95}\n"
@@ -96,6 +98,7 @@ def _judging() -> dict[str, Any]:
     engine = cpu_engine_settings(
         prepare_model(),
         max_num_seqs=8,
+        start_timeout_s=READY_S,
         reasoning_max_tokens={Effort.LOW: 4, Effort.MEDIUM: 8, Effort.HIGH: 8},
     )
     return {
