@@ -53,6 +53,16 @@ async def test_metrics_of_all_registries_are_shown(server: HealthServer) -> None
     assert "theirs_total 2.0" in body
 
 
+async def test_prometheus_gets_openmetrics_because_it_asks_for_it(server: HealthServer) -> None:
+    accept = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{server.port}/metrics", headers=accept) as answer,
+    ):
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        assert (await answer.text()).endswith("theirs_total 2.0\n# EOF\n")
+
+
 async def test_a_port_in_use_names_the_setting(server: HealthServer) -> None:
     second = HealthServer(HttpSettings(port=server.port), live={}, ready={}, registries=[])
     with pytest.raises(SettingsError, match=r"http\.port"):
