@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-_READY_S = 60.0
+_READY_S = 120.0
 _END_S = 60.0
 
 

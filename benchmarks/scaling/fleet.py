@@ -79,7 +79,18 @@ class Fleet:
             shape: Of the work of messages, see `messages`.
             every_s: Between two looks that are told, seconds.
         """
-        coming = messages(self._load, until_s, seed, shape=shape)
+        yield from self.serve(messages(self._load, until_s, seed, shape=shape), until_s, every_s)
+
+    def serve(
+        self, coming: Iterator[Message], until_s: float, every_s: float = 10.0
+    ) -> Iterator[Moment]:
+        """Let these messages come, in the order of their times.
+
+        Args:
+            coming: The messages.
+            until_s: The end, seconds.
+            every_s: Between two looks that are told, seconds.
+        """
         message = next(coming, None)
         poll_s = self._scaling.poll_s if self._scaling else until_s
         next_poll, next_told = poll_s, every_s

@@ -18,7 +18,7 @@ ENGINE: Final = BatchServer(floor_s=1.05, work_s=0.0995, slots=170)
 """Six policies, each a request of its own, on an H100 (likely case)."""
 LANES: Final = {Lane.LIVE: 0.5, Lane.STANDARD: 0.4, Lane.BACKFILL: 0.1}
 PARTITIONS: Final = 60
-GPUS: Final = (3, 4, 5, 6)
+GPUS: Final = (3, 4, 5)
 LOADS: Final = (20.0, 25.0, 30.0, 35.0, 40.0)
 FORWARDED: Final = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1)
 _HOUR_S: Final = 3600.0
@@ -55,19 +55,20 @@ def autoscalers() -> Iterator[Scenario]:
     )
     both = Scaling(2, 12)
     chart = both._replace(by_ratio=False)
+    hasty = chart._replace(down_window_s=60.0, down_every_s=30.0)
     hot = day._replace(hot=0.15)
     for name, scaling, workers, load in (
         ("fixed at the peak's size, 6", None, 6, day),
         ("fixed at the average's size, 3", None, 3, day),
         ("lag alone, 2,000 each", both._replace(lag_each=2_000.0, oldest_s=None), 2, day),
         ("lag alone, 285 each", both._replace(oldest_s=None), 2, day),
-        ("age alone, one for each 30 s", chart._replace(lag_each=None), 2, day),
+        ("as the chart: lag 285, age 30 s", chart, 2, day),
         ("lag 285 and age by ratio", both, 2, day),
-        ("the same, down after 60 s", both._replace(down_window_s=60, down_every_s=30), 2, day),
-        ("the same, a load takes 10 min", both._replace(load_s=600.0), 2, day),
-        ("the same, never below 4", both._replace(least=4), 4, day),
-        ("hot partition: lag 285 alone", both._replace(oldest_s=None), 2, hot),
-        ("hot partition: lag and age", both, 2, hot),
+        ("the chart, down after 60 s", hasty, 2, day),
+        ("the chart, a load takes 10 min", chart._replace(load_s=600.0), 2, day),
+        ("the chart, never below 4", chart._replace(least=4), 4, day),
+        ("hot partition: the chart", chart, 2, hot),
+        ("hot partition: age by ratio", both, 2, hot),
     ):
         yield Scenario(name, load, _RULES, workers, scaling, 4.0)
 

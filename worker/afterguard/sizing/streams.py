@@ -10,15 +10,14 @@ BYTES_A_TOKEN: Final = 4.5
 EVENT_BYTES: Final = 200
 VERDICT_BYTES: Final = 1_100
 INTERVENTION_BYTES: Final = 1_050
-KEPT_BYTES: Final = 170
-KEPT_SHARE_OF_RATIONALE: Final = 0.6
-SEEN_BYTES: Final = 150
+KEPT_BYTES: Final = 210
+SEEN_BYTES: Final = 120
 REPLICATION: Final = 3
 GROWTH: Final = 4
 PARTITION_BYTES_PER_S: Final = 5_000_000
 
 _MEASURED: Final = "records that a worker wrote for a short message, read back, headers included"
-_REDIS: Final = "MEMORY USAGE of Valkey for the entries that a worker wrote"
+_REDIS: Final = "MEMORY USAGE of Valkey for entries of such keys and lengths"
 
 
 class Streams(NamedTuple):
@@ -68,7 +67,7 @@ def streams(
     verdicts = policies * VERDICT_BYTES + traffic.judged_share * rationale
     interventions = acted_on * INTERVENTION_BYTES
     each = event + verdicts + interventions
-    kept = policies * KEPT_BYTES + KEPT_SHARE_OF_RATIONALE * rationale
+    kept = policies * KEPT_BYTES
     fresh = traffic.events_per_s * traffic.judged_share
     redis = fresh * ttl_s[0] * kept + traffic.events_per_s * ttl_s[1] * SEEN_BYTES
     return Streams(
@@ -110,11 +109,10 @@ def _rests_on(acted_on: float, ttl_s: tuple[int, int]) -> tuple[Assumption, ...]
         ),
         Assumption(
             "memory of Redis",
-            f"{KEPT_BYTES} B and {KEPT_SHARE_OF_RATIONALE:.0%} of the rationale, each judgement "
-            f"kept {ttl_s[0] / 3600:.0f} h; {SEEN_BYTES} B for each event "
-            f"known {ttl_s[1] / 86400:.0f} days",
+            f"{KEPT_BYTES} B for each judgement, kept {ttl_s[0] / 3600:.0f} h; {SEEN_BYTES} B for "
+            f"each event, known {ttl_s[1] / 86400:.0f} days",
             Basis.MEASURED,
-            f"{_REDIS}; the compression of a rationale is assumed",
+            _REDIS,
         ),
         Assumption(
             "partitions",
