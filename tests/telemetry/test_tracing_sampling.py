@@ -1,11 +1,13 @@
 """Which events leave spans: the producer decides, and chance that falls alike for the others."""
 
 import pytest
+from structlog.testing import capture_logs
 from tests.samples import input_record
 from tests.telemetry.traced_worker import PARENT, SAMPLED, TRACE, UNSAMPLED
 
 from afterguard.contracts.records import InputRecord
-from afterguard.telemetry.tracing import NO_TRACING, context_of
+from afterguard.telemetry.spans import Names
+from afterguard.telemetry.tracing import NO_TRACING, SampledTracing, context_of
 from afterguard.telemetry.trail import TraceContext
 
 MANY = 4_000
@@ -73,3 +75,27 @@ def test_records_at_the_same_place_of_two_clusters_have_two_traces() -> None:
 
 def test_nothing_is_followed_while_tracing_is_off() -> None:
     assert NO_TRACING.begin(told(SAMPLED)) is None
+
+
+def test_the_spans_of_an_event_are_handed_in_once() -> None:
+    handed: list[TraceContext] = []
+    tracing = SampledTracing(lambda context, _: handed.append(context), Names("g", "i"), share=0)
+    trail = tracing.begin(told(SAMPLED))
+    assert trail is not None
+    tracing.end(trail, (), None)
+    tracing.end(trail, (), None)
+    assert len(handed) == 1
+
+
+def test_a_fault_in_making_spans_is_told_once_by_its_type_and_harms_nobody() -> None:
+    def refuse(_: TraceContext, __: object) -> None:
+        raise ValueError("quotes a message")
+
+    tracing = SampledTracing(refuse, Names("g", "i"), share=0)
+    with capture_logs() as logs:
+        for _ in range(3):
+            trail = tracing.begin(told(SAMPLED))
+            assert trail is not None
+            tracing.end(trail, (), None)
+    assert [it["error"] for it in logs] == ["ValueError"]
+    assert "quotes" not in str(logs)
