@@ -46,11 +46,13 @@ def faults(objects: Mapping[str, Document]) -> dict[str, list[str]]:
 @cache
 def _faults(text: str) -> dict[str, list[str]]:
     objects: dict[str, Document] = json.loads(text)
+    node = tool("node")
+    assert NODE_MODULES.exists(), "node packages are not here: `make ops-tools` fetches them"
     found: dict[str, list[str]] = {}
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "node_modules").symlink_to(NODE_MODULES)
-        for fault in _by_types(folder, objects), _by_validators(folder, objects):
+        for fault in _by_types(folder, objects), _by_validators(folder, node, objects):
             for which, told in fault.items():
                 found.setdefault(which, []).extend(told)
     return found
@@ -88,12 +90,14 @@ def _by_types(folder: Path, objects: Mapping[str, Document]) -> dict[str, list[s
     return found
 
 
-def _by_validators(folder: Path, objects: Mapping[str, Document]) -> dict[str, list[str]]:
+def _by_validators(
+    folder: Path, node: Path, objects: Mapping[str, Document]
+) -> dict[str, list[str]]:
     (folder / "objects.json").write_text(json.dumps(objects))
     program = _imports("", "") + _VALIDATE % {"kinds": ", ".join(KINDS)}
     (folder / "validate.mjs").write_text(program)
     done = subprocess.run(
-        [tool("node"), "validate.mjs"],
+        [node, "validate.mjs"],
         cwd=folder, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -3,12 +3,13 @@
 import copy
 import json
 import re
+from functools import cache
 from typing import Final
 
 import kubernetes_validate
 import pytest
 import yaml
-from kubernetes_validate.utils import SchemaNotFoundError, all_versions
+from kubernetes_validate import utils
 from tests.ops.chart.matrix import VALUES
 from tests.ops.chart.rendered import CHART, Document, minimal, only, refused, render
 
@@ -27,7 +28,16 @@ def oldest() -> str:
 
 
 OLDEST: Final = oldest()
-NEWEST: Final = ".".join(all_versions()[-1].split(".")[:2])
+NEWEST: Final = ".".join(utils.all_versions()[-1].split(".")[:2])
+
+
+@pytest.fixture(autouse=True)
+def _read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package reads its largest file anew for every object."""
+    monkeypatch.setattr(utils, "schema_contents", _contents)
+
+
+_contents = cache(utils.schema_contents)
 
 
 def faults(document: Document, version: str) -> list[str]:
@@ -36,7 +46,7 @@ def faults(document: Document, version: str) -> list[str]:
         kubernetes_validate.validate(document, version, strict=True)
     except kubernetes_validate.ValidationError as error:
         return [f"{document['kind']} at {list(error.path)}: {error.message}"]
-    except SchemaNotFoundError as error:
+    except utils.SchemaNotFoundError as error:
         return [] if document["kind"] in CUSTOM else [error.message]
     return []
 
