@@ -23,11 +23,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     containers = podman()
     image = cpu_image(containers)
     _stand_ins(containers, tmp_path_factory.mktemp("stand-ins"))
+    _clear(containers)
     found = Project(containers, image)
     try:
         yield found
     finally:
         found("down", "--volumes", "--timeout", "5", check=False)
+
+
+def _clear(containers: Podman) -> None:
+    """What a run left behind that was killed before it could take its project down."""
+    old = ("--filter=label=com.docker.compose.project", "--filter=until=30m")
+    for container in containers("ps", "--all", "--quiet", *old).stdout.split():
+        containers("rm", "--force", "--time=0", container, check=False)
 
 
 def _stand_ins(containers: Podman, context: Path) -> None:
