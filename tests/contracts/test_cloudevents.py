@@ -12,6 +12,7 @@ from afterguard.contracts.cloudevents import (
     INTERVENTION,
     Envelope,
     attributes,
+    sampled_trace_id,
     stamp,
     trace_context,
 )
@@ -97,3 +98,10 @@ def test_no_headers_of_others_raise(headers: list[tuple[str, bytes | None]]) -> 
     handed_on = trace_context(tuple(headers))
     assert all(isinstance(value, str) for value in found.values())
     assert set(handed_on) <= set(headers)
+
+
+@pytest.mark.parametrize(("flags", "kept"), [("01", True), ("03", True), ("00", False)])
+def test_the_trace_of_an_event_is_told_only_if_somebody_keeps_it(flags: str, kept: bool) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    told = sampled_trace_id(f"00-{trace}-00f067aa0ba902b7-{flags}")
+    assert told == (trace if kept else None)
