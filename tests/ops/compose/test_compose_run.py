@@ -12,6 +12,9 @@ import pytest
 from tests.balance import assert_told_in_balance
 from tests.ops.compose.project import Project
 
+# The first of them waits for the image to be built, and on a bare machine for its base.
+pytestmark = pytest.mark.timeout(1_200)
+
 WAIT_S = 90.0
 
 

@@ -9,6 +9,9 @@ from tests.ops.image.built import ROOT
 from tests.ops.image.container import once
 from tests.ops.image.podman import Podman
 
+# The first of them waits for the image to be built, and on a bare machine for its base.
+pytestmark = pytest.mark.timeout(1_200)
+
 PYTHON = "--entrypoint=/opt/afterguard/bin/python"
 SHELL = "--entrypoint=/bin/sh"
 

@@ -19,6 +19,9 @@ from tests.ops.image.podman import Podman
 from afterguard.embedded.broker import EMPTY_FETCH_PAUSE_MS
 from afterguard.embedded.process import free_port
 
+# The first of them waits for the image to be built, and on a bare machine for its base.
+pytestmark = pytest.mark.timeout(1_200)
+
 EVENTS: Final = 60
 WAIT_S: Final = 90.0
 # As OpenShift chooses them.
