@@ -27,7 +27,7 @@
 {{- $ports = append $ports (int (include "afterguard.portOf" (dict "address" (trim .) "default" 9092))) -}}
 {{- end -}}
 {{- range .Values.networkPolicy.kafkaPorts -}}{{- $ports = append $ports (int .) -}}{{- end -}}
-{{- toYaml (uniq $ports) -}}
+{{- toYaml $ports -}}
 {{- end -}}
 
 {{- define "afterguard.egress" -}}

@@ -31,6 +31,7 @@ FULL: dict[str, Any] = {
     ],
     "topics": {"createJob": {"enabled": True}},
     "redis": {"existingSecret": "address", "urlKey": "url"},
+    "policies": {"files": {"harassment.md": "text"}},
 }
 
 
@@ -111,17 +112,23 @@ def test_the_job_asks_for_no_account_that_is_not_there_yet(helm: Helm) -> None:
 
 
 def test_the_job_makes_the_topics_before_the_workers_come(helm: Helm) -> None:
-    values = {"topics": {"partitions": 24, "replication": 3, "createJob": {"enabled": True}}}
+    values = {
+        "topics": {"partitions": 24, "replication": 3, "createJob": {"enabled": True}},
+        "policies": {"files": {"harassment.md": "text"}},
+    }
     documents = render(minimal(values), helm=helm)
     job = only(documents, "Job")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     made = container(job["spec"]["template"]["spec"], "topics")
     assert made["args"] == ["topics", "create", "--partitions", "24", "--replication", "3"]
-    # What it mounts comes with it: the objects of the release are made after it.
+    # What it mounts comes with it, and before it: the objects of the release are made later.
+    hook, weight = "helm.sh/hook", "helm.sh/hook-weight"
+    when = job["metadata"]["annotations"]
     brought = {
         it["metadata"]["name"]
-        for it in documents
-        if it["kind"] == "ConfigMap" and "helm.sh/hook" in it["metadata"].get("annotations", {})
+        for it in of_kind(documents, "ConfigMap")
+        if it["metadata"].get("annotations", {}).get(hook) == when[hook]
+        and int(it["metadata"]["annotations"][weight]) < int(when[weight])
     }
     wanted = {
         it["configMap"]["name"]

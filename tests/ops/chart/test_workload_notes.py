@@ -54,7 +54,7 @@ def test_topics_are_asked_for_unless_the_release_makes_them(chart: Path, helm: H
 
 
 def test_more_workers_than_new_topics_have_partitions_are_remarked(chart: Path, helm: Helm) -> None:
-    assert "13 workers" in notes(chart, {"replicaCount": 13}, helm)
+    assert "13 workers: new topics" in notes(chart, {"replicaCount": 13}, helm)
     assert "workers: new topics" not in notes(
         chart, {"replicaCount": 13, "topics": {"partitions": 13}}, helm
     )

@@ -103,6 +103,7 @@ def test_job_then_test_then_worker_as_kubernetes_would_start_them(
     assert made.returncode == 0, made.stdout + made.stderr
     assert well.returncode == 0, well.stdout
     assert "all four are there" in well.stdout
+    assert "judges nothing" in well.stdout  # a pod of the test has no GPU to look at
     documents = render({**values, "engine": {"kind": "null"}})
     worker = container(only(documents, "Deployment")["spec"]["template"]["spec"], "worker")
     becomes_ready_and_drains(worker, runnable(worker, documents, tmp_path))
