@@ -94,7 +94,7 @@ async def live(folder: Path, load_s: float = LOAD_S) -> AsyncIterator[Live]:
             await worker.ready(lambda _: None, scene.READY_S)
         began = time()
         await _loaded(broker.bootstrap_servers, valkey.url, workers, load_s)
-        await _seen(prometheus, "sum(afterguard_flood) > 0")
+        await seen(prometheus, "sum(afterguard_flood) > 0", _SEEN_S)
         for worker in running:
             assert not worker.ended, await worker.last_words()
         model = workers[scene.JUDGING].engine.model_name or ""
@@ -129,9 +129,9 @@ async def _loaded(
     await load.flood(servers, busy)
 
 
-async def _seen(prometheus: Prometheus, expr: str) -> None:
+async def seen(prometheus: Prometheus, expr: str, within_s: float) -> None:
     """Wait until Prometheus has seen it; it comes after the backlog of a busy machine."""
-    async with asyncio.timeout(_SEEN_S):
+    async with asyncio.timeout(within_s):
         while not await asyncio.to_thread(prometheus.query, expr):
             await asyncio.sleep(SCRAPE_S)
 

@@ -19,7 +19,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 from tests.ops.dashboards.drawing import Answers, draw
-from tests.ops.dashboards.live import change_policies, started
+from tests.ops.dashboards.live import change_policies, seen, started
 from tests.ops.dashboards.prometheus import Prometheus, Series
 from tests.ops.dashboards.queries import FOLDER, Query, load, metrics_of
 from tests.ops.dashboards.scene import change
@@ -38,6 +38,7 @@ _LOAD_S: Final = 300.0
 _READY_S: Final = 600.0
 # Events a second, which two cores judge if nobody else uses them.
 _RATE: Final = 0.2
+_WARM_S: Final = 8.0
 _INSTANCE: Final = "worker-0"
 _POLICIES: Final = ["harassment", "spam-scams"]
 _FOOTER: Final = (
@@ -59,12 +60,16 @@ async def picture(out: Path, load_s: float) -> None:
         prometheus = await stack.enter_async_context(Prometheus(addresses))
         worker = await started(stack, settings, folder / _INSTANCE)
         await worker.ready(print, _READY_S)
+        # The first events have the policies read, which takes long without a GPU.
+        await _load(settings, _WARM_S)
+        await seen(prometheus, "sum(afterguard_ledger_settled) > 0", _READY_S)
+        await seen(prometheus, "sum(afterguard_in_flight_events) == 0", _READY_S)
         began = time()
         async with asyncio.TaskGroup() as group:
             group.create_task(_load(settings, load_s))
             await asyncio.sleep(load_s / 2)
             await change_policies(valkey.url, [_edit()])
-        answers = _answers(prometheus, began + 10, time())
+        answers = _answers(prometheus, began, time())
         words = {"model": settings.engine.model_name, "policies": ", ".join(_POLICIES)}
         overview = load(FOLDER / "overview.json")
         await asyncio.to_thread(draw, overview, answers, _FOOTER.format(**words), out)

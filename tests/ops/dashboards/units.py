@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_RATES = {"reqps": " req/s", "tokens/s": " tokens/s"}
+_RATES = {"eps": " evt/s", "tokens/s": " tokens/s"}
 
 
 def told(value: float, defaults: dict[str, Any]) -> str:
