@@ -44,33 +44,33 @@ def prefilters(hours: float) -> Iterator[Scenario]:
 
 
 def autoscalers() -> Iterator[Scenario]:
-    """A day in four hours with a burst on its slope, under autoscalers that differ."""
+    """A day in three hours with a burst on its slope, under autoscalers that differ."""
     day = Load(
-        20.0,
+        12.0,
         swing=0.6,
-        period_s=4 * _HOUR_S,
-        bursts=(Burst(1.25 * _HOUR_S, 600.0, 2.0),),
+        period_s=3 * _HOUR_S,
+        bursts=(Burst(0.9 * _HOUR_S, 600.0, 2.0),),
         lanes=LANES,
         partitions=PARTITIONS,
     )
-    both = Scaling(2, 12)
+    both = Scaling(1, 8)
     chart = both._replace(by_ratio=False)
     hasty = chart._replace(down_window_s=60.0, down_every_s=30.0)
     hot = day._replace(hot=0.15)
     for name, scaling, workers, load in (
-        ("fixed at the peak's size, 6", None, 6, day),
-        ("fixed at the average's size, 3", None, 3, day),
-        ("lag alone, 2,000 each", both._replace(lag_each=2_000.0, oldest_s=None), 2, day),
-        ("lag alone, 285 each", both._replace(oldest_s=None), 2, day),
-        ("as the chart: lag 285, age 30 s", chart, 2, day),
-        ("lag 285 and age by ratio", both, 2, day),
-        ("the chart, down after 60 s", hasty, 2, day),
-        ("the chart, a load takes 10 min", chart._replace(load_s=600.0), 2, day),
-        ("the chart, never below 4", chart._replace(least=4), 4, day),
-        ("hot partition: the chart", chart, 2, hot),
-        ("hot partition: age by ratio", both, 2, hot),
+        ("fixed at the peak's size, 3", None, 3, day),
+        ("fixed at the average's size, 2", None, 2, day),
+        ("lag alone, 2,000 each", both._replace(lag_each=2_000.0, oldest_s=None), 1, day),
+        ("lag alone, 285 each", both._replace(oldest_s=None), 1, day),
+        ("as the chart: lag 285, age 30 s", chart, 1, day),
+        ("lag 285 and age by ratio", both, 1, day),
+        ("the chart, down after 60 s", hasty, 1, day),
+        ("the chart, a load takes 10 min", chart._replace(load_s=600.0), 1, day),
+        ("the chart, never below 3", chart._replace(least=3), 3, day),
+        ("hot partition: the chart", chart, 1, hot),
+        ("hot partition: age by ratio", both, 1, hot),
     ):
-        yield Scenario(name, load, _RULES, workers, scaling, 4.0)
+        yield Scenario(name, load, _RULES, workers, scaling, 3.0)
 
 
 def _steady(per_s: float, hours: float) -> Load:
