@@ -41,7 +41,7 @@ PREFILTER_METRICS: Final[tuple[Metric, ...]] = (
         "prefilter_target_recall",
         "gauge",
         "ratio",
-        "Of all violations, the share that must reach the model: `prefilter.target_recall` of the "
+        "Of all violations, the share that must reach the model: `target_recall` of the "
         "policy in force.",
         "none; `prefilter_recall_estimate` is compared with it",
         ("policy",),
