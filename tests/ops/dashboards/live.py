@@ -25,7 +25,9 @@ from afterguard.stream.kafka.admin import create_topics, plan_topics
 LOAD_S: Final = 60.0
 _DRAIN_S: Final = 90.0
 _PARTITIONS: Final = 2
-_SEEN_S: Final = 90.0
+# On a busy machine the small model has answered nothing yet when the load's time is over.
+_JUDGED: Final = "sum(rate(vllm:request_generation_tokens_count[20s])) > 0"
+_SEEN_S: Final = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ async def live(folder: Path, load_s: float = LOAD_S) -> AsyncIterator[Live]:
         for worker in running:
             await worker.ready(lambda _: None, scene.READY_S)
         began = time()
-        await _loaded(broker.bootstrap_servers, valkey.url, workers, load_s)
+        await _loaded(prometheus, valkey.url, workers, load_s)
         await seen(prometheus, "sum(afterguard_flood) > 0", _SEEN_S)
         for worker in running:
             assert not worker.ended, await worker.last_words()
@@ -114,8 +116,9 @@ async def started(stack: AsyncExitStack, settings: Settings, folder: Path) -> De
 
 
 async def _loaded(
-    servers: str, redis_url: str, workers: dict[str, Settings], load_s: float
+    prometheus: Prometheus, redis_url: str, workers: dict[str, Settings], load_s: float
 ) -> None:
+    servers = workers[scene.BUSY].kafka.bootstrap_servers
     judging, busy = (workers[it].topics.events for it in (scene.JUDGING, scene.BUSY))
     ends = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -125,7 +128,10 @@ async def _loaded(
         await change_policies(redis_url, scene.changes())
         await load.burst(servers, busy, 150)
         await asyncio.sleep(load_s * 3 / 4)
-        ends.set()
+        try:
+            await seen(prometheus, _JUDGED, _SEEN_S)
+        finally:
+            ends.set()
     await load.flood(servers, busy)
 
 
