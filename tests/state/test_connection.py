@@ -22,13 +22,13 @@ from afterguard.telemetry.metrics import Metrics
 pytestmark = pytest.mark.redis
 
 SECRET = "s3cret/of:the@worker"
-OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
+OPERATING = Path(__file__).parents[2] / "docs" / "worker.md"
 USER = re.compile(r"^user (afterguard on >PASSWORD .*)$", re.MULTILINE)
 
 
 @pytest.fixture
 async def guarded() -> AsyncIterator[EmbeddedValkey]:
-    """A server with the user of docs/operating.md, that lets nobody else in."""
+    """A server with the user of docs/worker.md, that lets nobody else in."""
     user = USER.search(OPERATING.read_text(encoding="utf-8"))
     assert user is not None
     rights = user[1].replace("PASSWORD", SECRET).split()
@@ -94,7 +94,7 @@ async def test_a_user_who_may_not_write_is_told_apart_from_one_who_is_refused() 
     reader = f"--user reader on >{SECRET} ~* +@connection +mget"
     async with EmbeddedValkey(reader.split()) as server:
         fault = await look(settings(server.port, username="reader", password=SECRET))
-    assert fault == "the user may not do what is needed; see the ACL in docs/operating.md"
+    assert fault == "the user may not do what is needed; see the ACL in docs/worker.md"
 
 
 async def test_a_password_that_is_renewed_on_disk_is_used_by_the_next_connection(

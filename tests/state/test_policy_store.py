@@ -29,7 +29,7 @@ pytestmark = pytest.mark.redis
 WAIT_S = 20.0
 # Nobody waits so long in a test: what arrives was announced.
 NEVER_S = 3_600.0
-OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
+OPERATING = Path(__file__).parents[2] / "docs" / "worker.md"
 USERS = re.compile(r"^user ([\w-]+) (on >PASSWORD .*)$", re.MULTILINE)
 SECRET = "s3cret"
 
@@ -59,7 +59,7 @@ async def client(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def guarded() -> AsyncIterator[EmbeddedValkey]:
-    """A server with the users of docs/operating.md, that lets nobody else in."""
+    """A server with the users of docs/worker.md, that lets nobody else in."""
     rights: list[str] = []
     for name, what in USERS.findall(OPERATING.read_text(encoding="utf-8")):
         rights += ["--user", name, *what.replace("PASSWORD", SECRET).split()]

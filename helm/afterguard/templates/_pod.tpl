@@ -1,6 +1,6 @@
 {{/* The worker's container: variables, volumes, mounts, resources. */}}
 
-{{/* Seconds between SIGTERM and SIGKILL that the worker needs (docs/operating.md says why 40). */}}
+{{/* Seconds between SIGTERM and SIGKILL that the worker needs (docs/worker.md says why 40). */}}
 {{- define "afterguard.graceNeeded" -}}
 {{- $config := include "afterguard.config" . | fromYaml -}}
 {{- $drain := dig "delivery" "drain_timeout_s" 30.0 $config -}}

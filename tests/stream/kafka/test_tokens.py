@@ -53,7 +53,7 @@ async def test_a_token_comes_from_a_function_that_waits_or_blocks(
 async def test_the_function_of_the_docs_gets_a_token(
     kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (PACKAGE.parents[1] / "docs" / "operating.md").read_text(encoding="utf-8")
+    text = (PACKAGE.parents[1] / "docs" / "worker.md").read_text(encoding="utf-8")
     code = text.partition("```python\n")[2].partition("```")[0]
     file = tmp_path / "token"
     file.write_text("token-of-today\n")

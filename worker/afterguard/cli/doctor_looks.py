@@ -82,7 +82,7 @@ async def _broker(settings: Settings) -> list[Finding]:
             "set kafka.bootstrap_servers (AFTERGUARD_KAFKA__BOOTSTRAP_SERVERS) to a broker that "
             "answers from here"
             if isinstance(error, StreamUnavailable)
-            else "correct the setting that is named; docs/operating.md, Security"
+            else "correct the setting that is named; docs/worker.md, Security"
         )
         return [Finding("broker", ok=False, found=str(error), remedy=remedy)]
     spoken = " by ".join(it for it in (kafka.security_protocol, kafka.sasl_mechanism) if it)

@@ -95,7 +95,7 @@ def words(error: BaseException) -> str:
         case AuthenticationError():
             told = "log-in refused; check redis.username and redis.password (or its file)"
         case NoPermissionError():
-            told = "the user may not do what is needed; see the ACL in docs/operating.md"
+            told = "the user may not do what is needed; see the ACL in docs/worker.md"
         case OutOfMemoryError():
             told = "full (maxmemory); what is new is not kept"
         case other:
