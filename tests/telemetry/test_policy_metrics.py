@@ -34,3 +34,10 @@ def test_a_policy_in_force_has_not_changed_yet() -> None:
     metrics.policies.in_force([policy()])
     labels = {"policy": policy().id}
     assert metrics.registry.get_sample_value("afterguard_policy_changes_total", labels) == 0
+
+
+def test_a_policy_in_force_has_found_no_violation_yet() -> None:
+    metrics = Metrics()
+    metrics.policies.in_force([policy()])
+    labels = {"policy": policy().id, "outcome": "violation", "action": "remove"}
+    assert metrics.registry.get_sample_value("afterguard_verdicts_total", labels) == 0

@@ -24,6 +24,7 @@ class PolicyMetrics:
     def __init__(self, made: Mapping[str, Any], tallies: Tallies) -> None:
         self._info: Gauge = made["policy_info"]
         self._target_recall: Gauge = made["prefilter_target_recall"]
+        self._verdicts: Counter = made["verdicts_total"]
         self._shadow_verdicts: Counter = made["shadow_verdicts_total"]
         self._shadow_agreement: Counter = made["shadow_agreement_total"]
         self.store = StoreMetrics(made)
@@ -36,6 +37,9 @@ class PolicyMetrics:
         targets: dict[str, float] = {}
         for policy in policies:
             self.store.known(policy.id)
+            # From 0, or a rate would not see the first violation.
+            for action in {it.action for it in policy.rules} if not policy.shadow else ():
+                self._verdicts.labels(policy.id, Outcome.VIOLATION.value, action.value)
             self._info.labels(policy.id, policy.version, policy.stage.value).set(1)
             if policy.prefilter is not None:
                 targets.setdefault(policy.id, policy.prefilter.target_recall)
