@@ -3,7 +3,8 @@
 Lag is an AverageValue: wanted = lag / threshold. The age of the oldest is the same, or a Value:
 wanted = ready workers * age / threshold. Either changes nothing within a tenth. The larger counts.
 Up: at most so many pods a period. Down: the highest that was wanted within the stabilisation
-window, one pod each period.
+window, one pod each period. Sources: Kubernetes' `replica_calculator.go` (a Value multiplies the
+pods that are ready), and the HPA's documentation for the rest.
 """
 
 from collections import deque

@@ -10,7 +10,7 @@ from benchmarks.scaling.fleet import Moment
 from benchmarks.scaling.outcome import Outcome
 from benchmarks.scaling.scenarios import FORWARDED, GPUS, LOADS
 
-_SHOWN = ("lag alone, 2,000 each", "as the chart: lag 285, age 30 s", "lag 285 and age by ratio")
+_SHOWN = ("lag alone, 2,000 each", "as the chart: lag 285, age 30 s", "lag 285, one for each 30 s")
 
 
 def draw(

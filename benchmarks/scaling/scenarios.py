@@ -53,22 +53,22 @@ def autoscalers() -> Iterator[Scenario]:
         lanes=LANES,
         partitions=PARTITIONS,
     )
-    both = Scaling(1, 8)
-    chart = both._replace(by_ratio=False)
+    chart = Scaling(1, 8)
+    shared = chart._replace(by_ratio=False)
     hasty = chart._replace(down_window_s=60.0, down_every_s=30.0)
     hot = day._replace(hot=0.15)
     for name, scaling, workers, load in (
         ("fixed at the peak's size, 3", None, 3, day),
         ("fixed at the average's size, 2", None, 2, day),
-        ("lag alone, 2,000 each", both._replace(lag_each=2_000.0, oldest_s=None), 1, day),
-        ("lag alone, 285 each", both._replace(oldest_s=None), 1, day),
+        ("lag alone, 2,000 each", chart._replace(lag_each=2_000.0, oldest_s=None), 1, day),
+        ("lag alone, 285 each", chart._replace(oldest_s=None), 1, day),
         ("as the chart: lag 285, age 30 s", chart, 1, day),
-        ("lag 285 and age by ratio", both, 1, day),
+        ("lag 285, one for each 30 s", shared, 1, day),
         ("the chart, down after 60 s", hasty, 1, day),
         ("the chart, a load takes 10 min", chart._replace(load_s=600.0), 1, day),
         ("the chart, never below 3", chart._replace(least=3), 3, day),
         ("hot partition: the chart", chart, 1, hot),
-        ("hot partition: age by ratio", both, 1, hot),
+        ("hot partition: one for each 30 s", shared, 1, hot),
     ):
         yield Scenario(name, load, _RULES, workers, scaling, 3.0)
 

@@ -91,9 +91,12 @@ def test_workers_go_one_by_one_after_longer_than_a_model_loads() -> None:
     )
 
 
-def test_what_is_counted_is_shared_out_and_not_multiplied_by_the_workers_there_are() -> None:
-    triggers = scaled(oldestAge=PROMETHEUS)["spec"]["triggers"]
-    assert {it["metricType"] for it in triggers} == {"AverageValue"}
+def test_a_lag_is_shared_out_and_an_age_is_a_multiple_of_the_workers_that_judge() -> None:
+    spec = scaled(oldestAge=PROMETHEUS)
+    assert trigger(spec, "kafka")["metricType"] == "AverageValue"
+    assert trigger(spec, "prometheus")["metricType"] == "Value"
+    shared = scaled(oldestAge=PROMETHEUS | {"metricType": "AverageValue"})
+    assert trigger(shared, "prometheus")["metricType"] == "AverageValue"
 
 
 def test_at_least_one_worker_and_at_most_one_for_each_partition() -> None:
