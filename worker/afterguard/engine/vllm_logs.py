@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from afterguard.engine.end_with_worker import end_with_worker
 from afterguard.telemetry.logs import form_in_use, line_formatter
 
 _FILE: Final = "VLLM_LOGGING_CONFIG_PATH"
@@ -31,7 +32,11 @@ def configure_vllm_logs() -> None:
 
 
 def engine_handler() -> logging.Handler:
-    """Called wherever vLLM configures its logs; gives its process our handler, if it has none."""
+    """Called wherever vLLM configures its logs; gives its process our handler, if it has none.
+
+    It is the one place where we come into vLLM's processes, so it has them end with the worker.
+    """
+    end_with_worker()
     root = logging.getLogger()
     if multiprocessing.parent_process() is not None and not root.handlers:
         form, _, level = os.environ.get(_HANDED_ON, "json 20").partition(" ")
