@@ -33,7 +33,7 @@ demo: $(VENV)/.installed-demo ## Run the whole system here (ARGS="--events 200 -
 	@$(BIN)/afterguard demo $(ARGS)
 
 test: $(VENV)/.installed-dev lint ## Check style, types and imports, then run every test
-	$(BIN)/python -m pytest -m "not ops" $(ARGS)
+	$(BIN)/python -m pytest --ignore tests/ops $(ARGS)
 
 test-ops: $(VENV)/.installed-ops ## Check image, Compose, chart, dashboards and alerts with the real tools
 	$(BIN)/python -m pytest -m ops $(ARGS)
@@ -41,7 +41,7 @@ test-ops: $(VENV)/.installed-ops ## Check image, Compose, chart, dashboards and 
 ops-tools: $(VENV)/.installed-ops ## Fetch Helm, Prometheus, podman and what else test-ops needs
 
 quick: $(VENV)/.installed-dev ## Run the tests that take moments
-	$(BIN)/python -m pytest -m "not slow and not ops" $(ARGS)
+	$(BIN)/python -m pytest --ignore tests/ops -m "not slow" $(ARGS)
 
 lint: $(VENV)/.installed-dev ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
