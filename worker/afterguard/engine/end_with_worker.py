@@ -5,12 +5,10 @@ Left alone it would keep the memory of its GPU, and the worker that is started n
 
 import multiprocessing
 import os
-import signal
 import threading
-from contextlib import suppress
 from typing import Final
 
-from afterguard.engine.process_tree import descendants
+from afterguard.engine.process_tree import kill_tree
 
 _NAME: Final = "end with worker"
 
@@ -26,9 +24,6 @@ def end_with_worker() -> None:
 
     def wait() -> None:
         parent.join()
-        # This process last: nobody would be left to end the others.
-        for each in [*descendants(os.getpid()), os.getpid()]:
-            with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
+        kill_tree(os.getpid())
 
     threading.Thread(target=wait, name=_NAME, daemon=True).start()

@@ -8,8 +8,11 @@ from pathlib import Path
 
 
 def kill_tree(pid: int) -> None:
-    """SIGKILL a process and its descendants, as they are at this moment. Blocks shortly."""
-    for each in [pid, *descendants(pid)]:
+    """SIGKILL a process and its descendants, as they are at this moment. Blocks shortly.
+
+    This process, if it is one of them, is the last: nobody would be left to end the others.
+    """
+    for each in sorted([pid, *descendants(pid)], key=lambda it: it == os.getpid()):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(each, signal.SIGKILL)
 
