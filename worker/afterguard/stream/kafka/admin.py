@@ -161,11 +161,7 @@ async def grow_topic(
             )
         if before.partitions < partitions and not dry_run:
             answer = await admin.create_partitions({name: NewPartitions(total_count=partitions)})
-            refused = [
-                f"{topic}: {for_code(code).__name__}: {told or for_code(code).description}"
-                for topic, code, told in answer.topic_errors
-                if code != 0
-            ]
+            refused = [_refusal(*it) for it in answer.topic_errors if it[1] != 0]
             if refused:
                 raise StreamError("; ".join(refused))
         return before
@@ -203,15 +199,18 @@ async def _create(admin: AIOKafkaAdminClient, plans: Sequence[TopicPlan]) -> fro
     refused: list[str] = []
     made: set[str] = set()
     for name, code, *told in answer.topic_errors:
-        error = for_code(code)
         if code == 0:
             made.add(name)
-        elif error is not TopicAlreadyExistsError:  # another command was quicker
-            reason = told[0] if told and told[0] else error.description
-            refused.append(f"{name}: {error.__name__}: {reason}")
+        elif for_code(code) is not TopicAlreadyExistsError:  # another command was quicker
+            refused.append(_refusal(name, code, *told))
     if refused:
         raise StreamError("topics refused: " + "; ".join(refused))
     return frozenset(made)
+
+
+def _refusal(topic: str, code: int, told: str | None = None) -> str:
+    error = for_code(code)
+    return f"{topic}: {error.__name__}: {told or error.description}"
 
 
 @asynccontextmanager
