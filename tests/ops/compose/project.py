@@ -10,6 +10,7 @@ from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
+from tests.ops.called import called
 from tests.ops.compose.composed import DEPLOY
 from tests.ops.fetched import tool
 from tests.ops.image.podman import Podman
@@ -47,18 +48,14 @@ class Project:
         """Run podman-compose; fails the test with what it said."""
         chosen = [it for profile in profiles for it in ("--profile", profile)]
         whose = ["--project-name", self._name, "--file", str(DEPLOY / "compose.yaml")]
-        done = subprocess.run(
-            [tool("podman-compose"), *whose, *chosen, *arguments],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=_CALL_S,
-            check=False,
+        return called(
+            tool("podman-compose"),
+            [*whose, *chosen, *arguments],
+            environment=self._environment,
+            timeout_s=_CALL_S,
+            check=check,
+            name=arguments[0],
         )
-        if check and done.returncode:
-            said = (done.stdout + done.stderr)[-4_000:]
-            pytest.fail(f"podman-compose {arguments[0]} ended with {done.returncode}:\n{said}")
-        return done
 
     def start(self, service: str) -> str:
         """Start one service; its container."""

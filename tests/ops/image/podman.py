@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
+from tests.ops.called import called
 from tests.ops.fetched import tool
 
 from afterguard.embedded.model import cache_folder
@@ -51,18 +52,13 @@ class Podman:
         self, *arguments: str | Path, check: bool = True, timeout_s: float = 120.0
     ) -> "subprocess.CompletedProcess[str]":
         """Run it; fails the test with what it said."""
-        done = subprocess.run(
-            [tool("podman"), *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
+        return called(
+            tool("podman"),
+            arguments,
+            environment=self.environment,
+            timeout_s=timeout_s,
+            check=check,
         )
-        if check and done.returncode:
-            said = (done.stdout + done.stderr)[-4_000:]
-            pytest.fail(f"podman {arguments[0]} ended with {done.returncode}:\n{said}")
-        return done
 
     def has(self, image: str) -> bool:
         """Whether the image is here."""
